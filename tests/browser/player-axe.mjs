@@ -2,6 +2,8 @@
 // colours.
 //   node player-axe.mjs panels|states ORIGIN LINK [PREVIEW]
 // For `states`, LINK lets a viewer keep the lecture, and PREVIEW shows its first seconds.
+// Each panel and each state is looked at in each size and each scheme, in pairs. EVERY_LOOK=1 looks
+// at every combination.
 import { axe, smallTargets } from "./axe.mjs";
 import { controls, notice, open, other, picture, ready, runPart, until } from "./player-page.mjs";
 
@@ -10,6 +12,20 @@ const DESKTOP = [1280, 720];
 const PHONE = [390, 700];
 const ZOOMED_TWICE = [640, 360];
 const ZOOMED_FOUR_TIMES = [320, 180];
+const EVERY_LOOK = process.env.EVERY_LOOK === "1";
+/** Sizes with their schemes, for panels and for states. */
+const PANEL_LOOKS = EVERY_LOOK
+  ? [[DESKTOP, SCHEMES], [PHONE, SCHEMES], [ZOOMED_TWICE, SCHEMES.slice(1)], [
+    ZOOMED_FOUR_TIMES,
+    SCHEMES.slice(1, 2),
+  ]]
+  : [[DESKTOP, SCHEMES.slice(0, 1)], [PHONE, SCHEMES.slice(1, 2)], [
+    ZOOMED_TWICE,
+    SCHEMES.slice(2),
+  ]];
+const STATE_LOOKS = EVERY_LOOK
+  ? [[DESKTOP, SCHEMES], [PHONE, SCHEMES]]
+  : [[DESKTOP, SCHEMES.slice(0, 1)], [PHONE, SCHEMES.slice(1, 2)]];
 const PANELS = ["none", "settings", "chapters", "transcript", "notes", "keyboard", "more", "card"];
 
 /** Findings, and a function that looks for more. */
@@ -38,12 +54,7 @@ async function panels(context) {
   const { page, errors } = await open(context);
   await ready(page);
   await controls(page);
-  for (const [size, schemes] of [
-    [DESKTOP, SCHEMES],
-    [PHONE, SCHEMES],
-    [ZOOMED_TWICE, SCHEMES.slice(1)],
-    [ZOOMED_FOUR_TIMES, SCHEMES.slice(1, 2)],
-  ]) {
+  for (const [size, schemes] of PANEL_LOOKS) {
     for (const media of schemes) {
       const where = await show(page, size, media);
       for (const panel of PANELS) {
@@ -72,8 +83,8 @@ async function states(context) {
   const { seen, look } = startLooking();
   const lookAt = async (page, state, selector) => {
     const part = page.locator(`lectern-video ${selector}`);
-    for (const size of [DESKTOP, PHONE]) {
-      for (const media of SCHEMES) {
+    for (const [size, schemes] of STATE_LOOKS) {
+      for (const media of schemes) {
         await part.waitFor();
         await look(page, `${await show(page, size, media)} ${state}`);
         if (!(await part.isVisible())) throw new Error(`${state} went away`);

@@ -128,7 +128,8 @@ await withChromium(async (context) => {
           const { buffered } = document.querySelector("video");
           return buffered.length > 0 && buffered.end(buffered.length - 1);
         });
-      await until(() => document.querySelector("video").buffered.end(0) > 15);
+      // All that is not held back: five segments.
+      await until(() => document.querySelector("video").buffered.end(0) > 19.5);
       await page.locator("lectern-video .bar").waitFor();
       await page.keyboard.press("n");
       await page.locator("lectern-video textarea").waitFor();
@@ -195,7 +196,9 @@ await withChromium(async (context) => {
         addEventListener("lectern:error", ({ detail }) => (window.error = detail));
         new MutationObserver(() => {
           const text = document.querySelector("[role=alert]")?.textContent;
-          if (text && text !== said.at(-1)) said.push(text);
+          // The card of a slow connection depends on the machine.
+          const isSlow = document.querySelector("lectern-video[state=slow]");
+          if (text && !isSlow && text !== said.at(-1)) said.push(text);
         }).observe(document, { subtree: true, childList: true, characterData: true });
       });
       await page.goto(`http://localhost:${server.address().port}`);

@@ -287,7 +287,7 @@ impl Viewer<'_> {
 
 #[test]
 fn no_bomb_takes_the_isolate_from_other_viewers() {
-    let edge = Edge::start();
+    let edge = Edge::alone();
     let upload = edge.token("/uploads/u1/", Purpose::Upload);
     let put = |path: &str, kind: &str, bytes: &[u8]| {
         let reply = edge.send(
@@ -435,7 +435,7 @@ fn no_bomb_takes_the_isolate_from_other_viewers() {
 
 #[test]
 fn twelve_of_the_largest_playlists_at_once_are_answered_within_the_isolates_memory() {
-    let edge = Edge::start();
+    let edge = Edge::alone();
     let upload = edge.token("/uploads/u1/", Purpose::Upload);
     let line = "#EXTINF:4.000000,title of a segment, as long as titles are\nseg00000.m4s\n";
     let honest = media(&line.repeat((LARGEST - 100) / line.len()));
@@ -485,7 +485,7 @@ fn twelve_of_the_largest_playlists_at_once_are_answered_within_the_isolates_memo
 
 #[test]
 fn an_upload_link_alone_takes_no_time_by_what_it_sends() {
-    let edge = Edge::start();
+    let edge = Edge::alone();
     let bearer = format!("Bearer {}", edge.token("/uploads/u1/", Purpose::Upload));
     let auth = [("authorization", bearer.as_str())];
     let path = "/uploads/u1/original.mov";

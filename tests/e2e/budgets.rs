@@ -27,7 +27,7 @@ struct LargeObjects {
 
 impl LargeObjects {
     fn start() -> Self {
-        let edge = Edge::with_faults();
+        let edge = Edge::alone_with_faults();
         Self {
             upload: edge.token(FOLDER, Purpose::Upload),
             play: edge.token(FOLDER, Purpose::Play),

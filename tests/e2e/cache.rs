@@ -255,7 +255,7 @@ fn a_revised_lecture_is_seen_within_two_seconds() {
 fn a_removal_through_one_hostname_purges_the_cache_of_all() {
     const PATH: &str = "/c/v/1/media.mp4";
     const HOSTNAMES: [&str; 2] = ["a.example", "b.example"];
-    let edge = Edge::with_variable(&format!("HOSTNAMES:{}", HOSTNAMES.join(",")));
+    let edge = Edge::with_variables(&[("HOSTNAMES", &HOSTNAMES.join(","))]);
     let upload = edge.token("/c/", Purpose::Upload);
     let url = format!("{PATH}?token={}", edge.token(PATH, Purpose::Play));
     let at = |hostname| edge.send("GET", &url, &[("host", hostname)], &[]);

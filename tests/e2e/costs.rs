@@ -6,11 +6,11 @@ use testkit::process::succeed;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::browser;
 use crate::edge::{Edge, lectern};
+use crate::{browser, media};
 
 /// Two segments and a partial one.
-const SECONDS: &str = "9";
+const SECONDS: u32 = 9;
 const MINUTES: &str = "0.15";
 
 /// The keys below `prefix` that were requested by this method, with the cache's result for each.
@@ -60,12 +60,7 @@ fn sizes<'a>(keys: impl Iterator<Item = &'a str>) -> (usize, usize) {
 #[test]
 fn a_lecture_is_published_and_played_in_the_requests_that_its_cost_is_reckoned_with() {
     let folder = TempDir::new().expect("a folder");
-    let sample = folder.path().join("sample.mp4");
-    succeed(
-        lectern()
-            .args(["sample", "--seconds", SECONDS, "-o"])
-            .arg(&sample),
-    );
+    let sample = media::sample(SECONDS);
     let edge = Edge::with_log();
     for (name, packaging, asking) in [
         ("one", &["--ladder", "480"][..], &["--rungs", "480"][..]),

@@ -365,7 +365,7 @@ fn assert_is(path: &str, found: Option<&[u8]>, contents: &[Option<Content>]) {
 
 #[test]
 fn acknowledged_writes_survive_a_killed_runtime_and_no_object_is_partial() {
-    let mut edge = Edge::start();
+    let mut edge = Edge::alone();
     let mut settled = Vec::new();
     let mut everything: Vec<Known> = Vec::new();
     for (round, after) in (0_u64..).zip(ROUNDS) {

@@ -2,11 +2,9 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt as _;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 use testkit::process::{PATIENCE, succeed, wait_until};
 use testkit::root;
 
@@ -15,6 +13,8 @@ use lectern::credential::keyring::{Key, Keyring, with_new_key};
 use lectern::credential::link;
 use lectern::object::key::Scope;
 use tempfile::TempDir;
+
+use crate::runtime::{Runtime, Setup, Start};
 
 /// The only clock of these tests.
 pub(crate) fn now() -> u64 {
@@ -36,111 +36,129 @@ pub(crate) fn built(path: &str) -> PathBuf {
 }
 
 pub(crate) struct Edge {
-    supervisor: Child,
+    runtime: Runtime,
     pub(crate) origin: String,
     pub(crate) keys: Keyring,
     keys_json: String,
     folder: TempDir,
-    /// Arguments of `wrangler dev` beside its folder and port.
-    arguments: Vec<String>,
-    start: Start,
-}
-
-/// The way to start `wrangler dev`.
-#[derive(Debug, Clone, Copy)]
-enum Start {
-    /// Without wrangler's additions to the Worker.
-    Bare,
-    /// With wrangler's explorer and traces, its defaults.
-    AsShipped,
-    /// With the script of `make serve`.
-    MakeServe,
+    setup: Setup,
 }
 
 impl Edge {
     /// Starts the Worker as it is deployed.
     pub(crate) fn start() -> Self {
-        Self::launch("wrangler.toml", true, &["--log-level", "warn"])
+        Self::launch(Setup::default())
+    }
+
+    /// Starts the Worker in processes of its own, to kill or to measure them.
+    pub(crate) fn alone() -> Self {
+        Self::launch(Setup {
+            start: Start::Alone,
+            ..Setup::default()
+        })
     }
 
     /// Starts the Worker for the pages of these origins only.
     pub(crate) fn for_pages_of(origins: &str) -> Self {
-        Self::with_variable(&format!("ALLOWED_ORIGINS:{origins}"))
+        Self::with_variables(&[("ALLOWED_ORIGINS", origins)])
     }
 
-    /// Starts the Worker with another value of a variable.
-    pub(crate) fn with_variable(variable: &str) -> Self {
-        Self::launch(
-            "wrangler.toml",
-            true,
-            &["--log-level", "warn", "--var", variable],
-        )
+    /// Starts the Worker with other values of variables.
+    pub(crate) fn with_variables(variables: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self::launch(Setup {
+            variables: variables.iter().map(owned).collect(),
+            ..Setup::default()
+        })
     }
 
     /// Starts the Worker for bodies of at most `bytes`.
     pub(crate) fn for_bodies_of(bytes: usize) -> Self {
-        Self::with_variable(&format!("MAX_UPLOAD_BYTES:{bytes}"))
+        Self::with_variables(&[("MAX_UPLOAD_BYTES", &bytes.to_string())])
     }
 
     /// Starts the Worker with other pages than those of `make build`.
     pub(crate) fn with_pages(folder: &Path) -> Self {
-        let folder = folder.to_str().expect("UTF-8");
-        let options = ["--log-level", "warn", "--assets", folder];
-        Self::launch("wrangler.toml", true, &options)
+        Self::launch(Setup {
+            assets: Some(folder.to_owned()),
+            ..Setup::default()
+        })
     }
 
     /// Starts the Worker with a queue, and the Worker that consumes its messages.
     pub(crate) fn with_queue(consumer: &Path) -> Self {
-        let consumer = consumer.to_str().expect("UTF-8");
-        let options = ["--log-level", "warn", "--config", consumer];
-        Self::launch("tests/queue/wrangler.toml", true, &options)
+        Self::launch(Setup {
+            start: Start::Alone,
+            config: "tests/queue/wrangler.toml",
+            consumer: Some(consumer.to_owned()),
+            ..Setup::default()
+        })
     }
 
     /// Starts the Worker without the bindings that remember viewers.
     pub(crate) fn without_ledgers() -> Self {
-        Self::launch("tests/queue/wrangler.toml", true, &["--log-level", "warn"])
+        Self::launch(Setup {
+            config: "tests/queue/wrangler.toml",
+            ..Setup::default()
+        })
     }
 
     /// Starts the Worker with an endpoint for webhooks.
     pub(crate) fn with_webhook(url: &str, secret: &str) -> Self {
-        let url = format!("WEBHOOK_URL:{url}");
-        let secret = format!("WEBHOOK_SECRET:{secret}");
-        let options = ["--log-level", "warn", "--var", &url, "--var", &secret];
-        Self::launch("wrangler.toml", true, &options)
+        Self::with_variables(&[("WEBHOOK_URL", url), ("WEBHOOK_SECRET", secret)])
     }
 
     /// Starts the Worker with its log, one line per request.
     pub(crate) fn with_log() -> Self {
-        Self::launch("wrangler.toml", true, &["--log-level", "log"])
+        Self::launch(Setup {
+            has_requests_in_log: true,
+            ..Setup::default()
+        })
     }
 
     /// Starts the Worker with a bucket, a cache and a limiter that fail on demand:
     /// `tests/faults/worker.mjs`.
     pub(crate) fn with_faults() -> Self {
-        Self::launch("tests/faults/wrangler.toml", true, &["--log-level", "warn"])
+        Self::launch(Setup {
+            config: "tests/faults/wrangler.toml",
+            ..Setup::default()
+        })
+    }
+
+    /// Starts [`Edge::with_faults`] in processes of its own, to measure them.
+    pub(crate) fn alone_with_faults() -> Self {
+        Self::launch(Setup {
+            start: Start::Alone,
+            config: "tests/faults/wrangler.toml",
+            ..Setup::default()
+        })
     }
 
     /// Starts the Worker without keys.
     pub(crate) fn without_keys() -> Self {
-        Self::launch("wrangler.toml", false, &["--log-level", "warn"])
+        Self::launch(Setup {
+            has_keys: false,
+            ..Setup::default()
+        })
     }
 
     /// Starts the Worker with wrangler's defaults.
     pub(crate) fn as_wrangler_ships() -> Self {
-        let options = ["--log-level", "warn"];
-        Self::launch_by(Start::AsShipped, "wrangler.toml", true, &options)
+        Self::launch(Setup {
+            start: Start::AsShipped,
+            ..Setup::default()
+        })
     }
 
     /// Starts the Worker with `make serve`.
     pub(crate) fn as_make_serves() -> Self {
-        Self::launch_by(Start::MakeServe, "wrangler.toml", true, &[])
+        Self::launch(Setup {
+            start: Start::MakeServe,
+            ..Setup::default()
+        })
     }
 
-    fn launch(config: &str, has_keys: bool, options: &[&str]) -> Self {
-        Self::launch_by(Start::Bare, config, has_keys, options)
-    }
-
-    fn launch_by(start: Start, config: &str, has_keys: bool, options: &[&str]) -> Self {
+    fn launch(setup: Setup) -> Self {
         let folder = TempDir::new().expect("a folder");
         let secret: Vec<u8> = (0..4)
             .flat_map(|_| {
@@ -148,27 +166,17 @@ impl Edge {
             })
             .collect();
         let keys_json = with_new_key("", "e2e", &secret).expect("a key ring");
-        let secrets = folder.path().join("secrets");
-        let variable = if has_keys { "LECTERN_KEYS" } else { "NONE" };
-        fs::write(&secrets, format!("{variable}='{keys_json}'\n")).expect("written");
-
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .expect("a free port")
             .port();
-        let arguments: Vec<String> = ["--config", config]
-            .iter()
-            .chain(options)
-            .map(|argument| (*argument).to_owned())
-            .collect();
         let edge = Self {
-            supervisor: spawn(start, folder.path(), port, &arguments),
+            runtime: Runtime::start(&setup, folder.path(), port, &keys_json),
             origin: format!("http://127.0.0.1:{port}"),
             keys: Keyring::from_json(&keys_json).expect("a key ring"),
             keys_json,
             folder,
-            arguments,
-            start,
+            setup,
         };
         edge.wait();
         edge
@@ -176,7 +184,7 @@ impl Edge {
 
     /// Kills the runtime, as the kernel does without memory.
     pub(crate) fn kill_runtime(&self) {
-        let group = self.supervisor.id();
+        let group = self.runtime.group();
         let pids = self.runtimes();
         assert!(!pids.is_empty(), "no workerd runs:\n{}", self.log());
         // And its parents, which would keep clients waiting for a new one.
@@ -190,7 +198,7 @@ impl Edge {
 
     /// The processes of the runtime: one listens, and one runs the Worker.
     fn runtimes(&self) -> Vec<String> {
-        let group = self.supervisor.id().to_string();
+        let group = self.runtime.group().to_string();
         // pid (comm) state ppid pgrp …
         let is_ours = |stat: &str| {
             let (name, rest) = stat.rsplit_once(") ").unwrap_or_default();
@@ -233,23 +241,12 @@ impl Edge {
 
     /// Restarts as [`Edge::restart`], after a change to the stopped edge's state.
     pub(crate) fn restart_after(&mut self, change: impl FnOnce(&Path)) {
-        self.end();
+        self.runtime.end(&self.origin);
         change(&self.folder.path().join("state"));
         let (_, port) = self.origin.rsplit_once(':').expect("a port");
         let port = port.parse().expect("a port");
-        self.supervisor = spawn(self.start, self.folder.path(), port, &self.arguments);
+        self.runtime = Runtime::start(&self.setup, self.folder.path(), port, &self.keys_json);
         self.wait();
-    }
-
-    fn end(&mut self) {
-        drop(self.supervisor.stdin.take());
-        let _ = self.supervisor.wait();
-        // Init reaps the other processes of the group. They hold the port until then.
-        let address = self.origin.trim_start_matches("http://");
-        let started = Instant::now();
-        while TcpStream::connect(address).is_ok() && started.elapsed() < Duration::from_secs(60) {
-            std::thread::sleep(Duration::from_millis(20));
-        }
     }
 
     fn wait(&self) {
@@ -273,8 +270,6 @@ impl Edge {
 
     /// Sets the secret as `wrangler secret put` does: the same state, and new keys.
     pub(crate) fn set_keys(&mut self, json: String) {
-        let line = format!("LECTERN_KEYS='{json}'\n");
-        fs::write(self.folder.path().join("secrets"), line).expect("written");
         self.keys = Keyring::from_json(&json).expect("a key ring");
         self.keys_json = json;
         self.restart();
@@ -416,65 +411,8 @@ impl Edge {
 
 impl Drop for Edge {
     fn drop(&mut self) {
-        self.end();
+        self.runtime.end(&self.origin);
     }
-}
-
-/// `wrangler dev` with state, secrets and log in `folder`. Its parent is a shell that ends the
-/// group when its standard input closes, so it ends with this process in any case.
-fn spawn(start: Start, folder: &Path, port: u16, arguments: &[String]) -> Child {
-    let log = fs::File::options()
-        .create(true)
-        .append(true)
-        .open(folder.join("log"))
-        .expect("a log");
-    let node = built("node_modules/node/bin/node");
-    built("build/index.js");
-    built("web/dist/.ok");
-    let mut command = Command::new("sh");
-    command
-        .arg("-c")
-        .arg(r#""$@" </dev/null & cat >/dev/null; kill -9 -$$"#)
-        .arg("edge");
-    let state = folder.join("state");
-    let port = port.to_string();
-    if let Start::MakeServe = start {
-        let tools = node.parent().expect("a folder").to_owned();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::iter::once(tools).chain(std::env::split_paths(&path));
-        command
-            .arg(root().join("tools/serve.sh"))
-            .env("PATH", std::env::join_paths(path).expect("a path"))
-            .env("PORT", port)
-            .env("STATE", state);
-    } else {
-        let has_tools = matches!(start, Start::AsShipped).to_string();
-        command
-            .arg(node)
-            .arg(built("node_modules/wrangler/bin/wrangler.js"))
-            .args(["dev", "--inspector-port", "0", "--port", &port])
-            .arg("--show-interactive-dev-session=false")
-            .arg("--persist-to")
-            .arg(state)
-            .env("X_LOCAL_EXPLORER", &has_tools)
-            .env("X_LOCAL_OBSERVABILITY", &has_tools);
-    }
-    command
-        .args(["--ip", "127.0.0.1"])
-        .args(arguments)
-        .arg("--env-file")
-        .arg(folder.join("secrets"))
-        .current_dir(root())
-        .env("WRANGLER_SEND_METRICS", "false")
-        .env("WRANGLER_SEND_ERROR_REPORTS", "false")
-        .env("WRANGLER_HIDE_BANNER", "true")
-        .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
-        .stdin(Stdio::piped())
-        .stdout(log.try_clone().expect("a second handle"))
-        .stderr(log)
-        .process_group(0)
-        .spawn()
-        .expect("sh starts")
 }
 
 pub(crate) fn lectern() -> Command {

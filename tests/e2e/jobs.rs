@@ -14,7 +14,7 @@ use lectern::credential::claims::Purpose;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::edge::{Edge, built, lectern};
+use super::edge::{Edge, built};
 use super::media::{self, Playlist};
 
 /// `tools/queue/` on its own ports. Dropping it ends it.
@@ -85,14 +85,8 @@ fn an_upload_becomes_a_job_and_a_lecture_that_plays() {
     let queue = LocalQueue::start();
     let edge = Edge::with_queue(&queue.config());
     let folder = queue.folder.path();
-    let sample = folder.join("sample.mp4");
-    succeed(
-        lectern()
-            .args(["sample", "--seconds", "6", "-o"])
-            .arg(&sample),
-    );
-    let recorded = sample.clone();
-    let sample = fs::read(sample).expect("a sample");
+    let recorded = media::sample(6);
+    let sample = fs::read(&recorded).expect("a sample");
 
     let auth = format!("Bearer {}", edge.token("/uploads/", Purpose::Upload));
     let auth = [("authorization", auth.as_str())];
@@ -200,7 +194,7 @@ fn a_live_recording_keeps_its_link(
 
 #[test]
 fn an_uploader_gets_an_error_if_the_queue_does_not_accept_the_message() {
-    let edge = Edge::with_variable("UPLOADS_PREFIX:uploads/");
+    let edge = Edge::with_variables(&[("UPLOADS_PREFIX", "uploads/")]);
     let auth = format!("Bearer {}", edge.token("/uploads/", Purpose::Upload));
     let put = edge.send("PUT", "/uploads/a.mov", &[("authorization", &auth)], b"x");
     assert_eq!(put.verdict(), "500 misconfigured");

@@ -30,6 +30,7 @@ mod publishing;
 mod record;
 mod recovery;
 mod renewals;
+mod runtime;
 mod sdks;
 mod serving;
 mod stable_names;
@@ -881,12 +882,7 @@ fn an_interrupted_publish_leaves_the_lecture_as_it_was() {
     let token = edge.token(MASTER, Purpose::Play);
     let before = edge.get(&format!("{MASTER}?token={token}")).body;
 
-    let other = edge.folder().join("other.mp4");
-    succeed(
-        edge::lectern()
-            .args(["sample", "--seconds", "30", "-o"])
-            .arg(&other),
-    );
+    let other = media::sample(30);
     // In the middle of it on any machine: the next object is on its way, and waits.
     let allowed = 5;
     edge.get(&format!("/__faults/puts?most={allowed}"));

@@ -21,16 +21,39 @@ pub(crate) fn package() -> &'static Path {
     package
 }
 
+/// A sample lecture of so many seconds. All are copies of one, which takes a while to make.
+pub(crate) fn sample(seconds: u32) -> PathBuf {
+    static MADE: OnceLock<TempDir> = OnceLock::new();
+    let folder = MADE.get_or_init(|| {
+        let folder = TempDir::new().expect("a folder");
+        let whole = folder.path().join("whole.mp4");
+        succeed(
+            lectern()
+                .args(["sample", "--seconds", "40", "-o"])
+                .arg(whole),
+        );
+        folder
+    });
+    let copy = TempDir::new_in(folder)
+        .expect("a folder")
+        .keep()
+        .join("sample.mp4");
+    succeed(
+        Command::new("ffmpeg")
+            .args(["-v", "error", "-nostdin", "-stream_loop", "-1", "-i"])
+            .arg(folder.path().join("whole.mp4"))
+            .args(["-t", &seconds.to_string(), "-c", "copy"])
+            .args(["-movflags", "+faststart"])
+            .arg(&copy),
+    );
+    copy
+}
+
 /// A package of the sample lecture with `tracks` audio tracks and further options, and its
 /// temporary folder.
 pub(crate) fn packaged(tracks: usize, args: &[&str]) -> (TempDir, PathBuf) {
     let folder = TempDir::new().expect("a folder");
-    let mut input = folder.path().join("sample.mp4");
-    succeed(
-        lectern()
-            .args(["sample", "--seconds", &SECONDS.to_string(), "-o"])
-            .arg(&input),
-    );
+    let mut input = sample(14);
     if tracks > 1 {
         let sample = std::mem::replace(&mut input, folder.path().join("tracks.mp4"));
         succeed(
@@ -50,6 +73,7 @@ pub(crate) fn packaged(tracks: usize, args: &[&str]) -> (TempDir, PathBuf) {
             .arg(&input)
             .arg("-o")
             .arg(&package)
+            .args(["--preset", "ultrafast"])
             .args(args),
     );
     (folder, package)
@@ -65,13 +89,7 @@ pub(crate) fn long_package() -> &'static Path {
     let (_, package) = MADE.get_or_init(|| {
         let folder = TempDir::new().expect("a folder");
         let at = |name: &str| folder.path().join(name);
-        let (input, captions, package) = (at("long.mp4"), at("talk.srt"), at("package"));
-        let seconds = LONG_SECONDS.to_string();
-        succeed(
-            lectern()
-                .args(["sample", "--seconds", &seconds, "-o"])
-                .arg(&input),
-        );
+        let (input, captions, package) = (sample(LONG_SECONDS), at("talk.srt"), at("package"));
         let cue = |at: u32| {
             let second = format!("00:{:02}:{:02}", at / 60, at % 60);
             format!(

@@ -7,7 +7,7 @@ use testkit::process::succeed;
 use testkit::root;
 
 use super::edge::{Edge, built, lectern};
-use super::{LECTURE, MASTER};
+use super::{LECTURE, MASTER, media};
 
 /// Seconds after which the second link's copy ends.
 const SHORT: u64 = 20;
@@ -18,13 +18,8 @@ fn a_kept_lecture_plays_without_a_connection_until_its_end() {
     let at = |name: &str| folder.path().join(name);
     succeed(
         lectern()
-            .args(["sample", "--seconds", "40", "-o"])
-            .arg(at("lecture.mp4")),
-    );
-    succeed(
-        lectern()
             .arg("package")
-            .arg(at("lecture.mp4"))
+            .arg(media::sample(40))
             .arg("-o")
             .arg(at("package"))
             .args(["--ladder", "480,720", "--preset", "ultrafast"]),

@@ -2,28 +2,44 @@
 //! accessibility.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use lectern::credential::claims::Claims;
 use lectern::credential::link;
 use lectern::object::key::Scope;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use testkit::process::succeed;
 use testkit::root;
 
 use super::edge::{Edge, built, lectern, now};
 use super::{LECTURE, MASTER, media};
 
-/// A lecture of 40 seconds with chapters, captions and two audio tracks.
+/// An edge with the lecture of [`made_lecture`], and the path of its download.
 pub(crate) fn edge_with_lecture() -> (Edge, String) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let at = |name: &str| folder.path().join(name);
-    succeed(
-        lectern()
-            .args(["sample", "--seconds", "40", "-o"])
-            .arg(at("sample.mp4")),
-    );
+    let package = made_lecture();
+    let edge = Edge::start();
+    edge.publish(package, LECTURE);
+    let revision = only_entry(&package.join("v"));
+    (edge, format!("{LECTURE}v/{revision}/lecture.mp4"))
+}
+
+/// A package of a lecture of 40 seconds with chapters, captions and two audio tracks, built once.
+fn made_lecture() -> &'static Path {
+    static MADE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, package) = MADE.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let package = folder.path().join("package");
+        make_lecture(folder.path(), &package);
+        (folder, package)
+    });
+    package
+}
+
+fn make_lecture(folder: &Path, package: &Path) {
+    let at = |name: &str| folder.join(name);
     let chapter = |from: u32, title: &str| {
         let to = from + 20;
         format!("[CHAPTER]\nTIMEBASE=1/1\nSTART={from}\nEND={to}\ntitle={title}\n")
@@ -37,7 +53,7 @@ pub(crate) fn edge_with_lecture() -> (Edge, String) {
     succeed(
         Command::new("ffmpeg")
             .args(["-v", "error", "-nostdin", "-i"])
-            .arg(at("sample.mp4"))
+            .arg(media::sample(40))
             .arg("-i")
             .arg(at("chapters"))
             .args(["-map", "0:v", "-map", "0:a", "-map", "0:a"])
@@ -48,7 +64,7 @@ pub(crate) fn edge_with_lecture() -> (Edge, String) {
     );
     let mut packages = lectern();
     packages.arg("package").arg(at("lecture.mp4"));
-    packages.arg("-o").arg(at("package"));
+    packages.arg("-o").arg(package);
     packages.args(["--ladder", "480,720", "--preset", "ultrafast"]);
     for (language, word) in [("en", "Second"), ("de", "Sekunde")] {
         let captions = at(&format!("{language}.srt"));
@@ -65,10 +81,6 @@ pub(crate) fn edge_with_lecture() -> (Edge, String) {
         packages.arg(format!("{language}={}", captions.display()));
     }
     succeed(&mut packages);
-    let edge = Edge::start();
-    edge.publish(&at("package"), LECTURE);
-    let revision = only_entry(&at("package").join("v"));
-    (edge, format!("{LECTURE}v/{revision}/lecture.mp4"))
 }
 
 fn only_entry(folder: &Path) -> String {
@@ -91,11 +103,10 @@ fn used_by(script: &str, edge: &Edge, part: &str, links: &[&str]) -> Value {
     serde_json::from_str(&printed).expect("JSON")
 }
 
-/// One test, because its lecture takes a while to package.
 #[test]
-fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
-    let (edge, file) = edge_with_lecture();
-    let (opening, file) = (edge.link(MASTER), edge.link(&file));
+fn the_player_is_used_by_keys_and_clicks() {
+    let (edge, _) = edge_with_lecture();
+    let opening = edge.link(MASTER);
 
     let seen = used(&edge, "use", &[&opening]);
     let shown = format!("{seen:#}\n{}", edge.log());
@@ -124,9 +135,12 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     }
     let cue = seen["cue"].as_str().expect("a caption");
     assert!(cue.starts_with("Sekunde "), "{shown}");
+}
 
-    the_tools_work(&edge);
-
+#[test]
+fn the_player_explains_what_it_cannot_do_and_is_embedded() {
+    let (edge, file) = edge_with_lecture();
+    let (opening, file) = (edge.link(MASTER), edge.link(&file));
     let seen = used(&edge, "trouble", &[&opening, &file]);
     let shown = format!("{seen:#}\n{}", edge.log());
     let refused = json!({
@@ -163,10 +177,12 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
     let ratio = seen["ratio"].as_f64().expect("a number");
     assert!((ratio - 16.0 / 9.0).abs() < 0.02, "{shown}");
     assert_eq!(seen["violations"], json!([]), "{shown}");
+}
 
-    every_look_is_accessible(&edge, &opening);
-
-    let seen = used(&edge, "monkey", &[&opening]);
+#[test]
+fn nothing_that_is_pressed_at_random_leaves_the_player_stuck() {
+    let (edge, _) = edge_with_lecture();
+    let seen = used(&edge, "monkey", &[&edge.link(MASTER)]);
     let shown = format!("{seen:#}\n{}", edge.log());
     assert_eq!(seen["state"], "playing", "{shown}");
     let rest = seen["rest"].as_str().expect("a state");
@@ -176,10 +192,12 @@ fn the_player_is_used_by_keys_and_clicks_and_explains_what_it_cannot_do() {
 }
 
 /// Notes, transcript, styles, watermark and download, with a link that allows all of them.
-fn the_tools_work(edge: &Edge) {
+#[test]
+fn notes_transcript_styles_watermark_and_download_work() {
+    let (edge, _) = edge_with_lecture();
     let token = edge.token_of(json!({ "path": LECTURE, "use": "download", "sub": "s42" }));
     let link = format!("{}{MASTER}?token={token}", edge.origin);
-    let seen = used_by("player-tools.mjs", edge, "tools", &[&link]);
+    let seen = used_by("player-tools.mjs", &edge, "tools", &[&link]);
     let shown = format!("{seen:#}\n{}", edge.log());
     let none: [&str; 0] = [];
     let expected = json!({
@@ -221,7 +239,10 @@ fn the_tools_work(edge: &Edge) {
 }
 
 /// Panels, notices and cards, with a link that lets a viewer keep the lecture.
-fn every_look_is_accessible(edge: &Edge, opening: &str) {
+#[test]
+fn every_panel_and_card_is_accessible() {
+    let (edge, _) = edge_with_lecture();
+    let opening = edge.link(MASTER);
     let link = |more: Value| {
         let mut claims = json!({ "path": LECTURE, "sub": "s7" });
         claims
@@ -233,11 +254,12 @@ fn every_look_is_accessible(edge: &Edge, opening: &str) {
     let keeping = link(json!({ "offline": 3600 }));
     let preview = link(json!({ "preview": [0, 4] }));
     let looks = [
-        ("panels", vec![opening], 72),
-        ("states", vec![keeping.as_str(), preview.as_str()], 48),
+        ("panels", vec![&opening], 24),
+        ("states", vec![&keeping, &preview], 16),
     ];
     for (part, links, looked) in looks {
-        let seen = used_by("player-axe.mjs", edge, part, &links);
+        let links: Vec<&str> = links.into_iter().map(String::as_str).collect();
+        let seen = used_by("player-axe.mjs", &edge, part, &links);
         let shown = format!("{seen:#}\n{}", edge.log());
         assert_eq!(seen["looked"], looked, "{part}: {shown}");
         for name in ["violations", "small", "errors"] {

@@ -186,7 +186,7 @@ fn restrictions_hold_for_renewed_passes() {
 #[test]
 fn a_player_stays_with_the_revision_that_it_opened() {
     let edge = published();
-    let (_other, other) = media::packaged(1, &["--ladder", "240", "--preset", "ultrafast"]);
+    let (_other, other) = media::packaged(1, &["--ladder", "240"]);
     let claims = json!({"path": LECTURE, "strict": true});
     let (_, uri) = open(&edge, claims.clone());
     let before = renewed(&edge, &uri);

@@ -157,7 +157,8 @@ fn an_upload_link_stores_no_more_than_its_bounds_and_tells_why() {
             .to_owned();
         let is_told = detail.to_lowercase().contains(&expected.to_lowercase());
         assert!(told.status == 400 && is_told, "{target}: {}", told.text());
-        let forged = format!("Bearer {}A", &typed.token[..typed.token.len() - 1]);
+        let other = if typed.token.ends_with('A') { 'E' } else { 'A' };
+        let forged = format!("Bearer {}{other}", &typed.token[..typed.token.len() - 1]);
         let headers = [("authorization", forged.as_str())];
         let untold = edge.send(method, target, &headers, body.as_bytes());
         assert_eq!(untold.json()["detail"], Value::Null, "{target}");
@@ -273,6 +274,8 @@ fn the_playlist_of_a_recorder_that_died_ends() {
     let fresh = open(&edge, &token);
     assert_eq!(ended(&fresh), [false, true, false, false]);
 
+    // The cache keeps a playlist for two seconds.
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
     edge.restart_after(|state| {
         succeed(node("silence.mjs").arg(state).arg("100"));
     });
