@@ -42,7 +42,7 @@ pub(crate) struct Setup {
     pub(crate) assets: Option<PathBuf>,
     /// The configuration of the Worker that consumes the queue.
     pub(crate) consumer: Option<PathBuf>,
-    /// Whether the log has a line for each request.
+    /// The log has a line for each request.
     pub(crate) has_requests_in_log: bool,
 }
 
