@@ -77,7 +77,7 @@ impl UploadBounds {
                 MIN_CHARGED_BYTES.max(*length)
             }
             Write::Create { .. } => MIN_CHARGED_BYTES,
-            // Its parts are counted, and its object is counted if another link began it.
+            // Its parts are counted. If another link began it, the account counts its object.
             Write::Complete { .. } => 0,
             Write::Delete { .. } | Write::Abort { .. } => return None,
         };
