@@ -100,7 +100,7 @@ pub fn extension(key: &ObjectKey) -> Option<&str> {
     is_one.then_some(extension)
 }
 
-/// Returns whether the object is the mark at the end of an HLS recording. Its bytes say nothing.
+/// Returns whether the object is the mark at the end of an HLS recording. It has no bytes.
 #[must_use]
 pub fn is_end_mark(key: &ObjectKey) -> bool {
     key.split().1 == ENDED
@@ -134,7 +134,11 @@ pub fn check_name(kinds: &[FileKind], key: &ObjectKey) -> Result<(), String> {
 pub fn check_bytes(key: &ObjectKey, bytes: &[u8]) -> Result<(), String> {
     let extension = extension(key).unwrap_or_default();
     let format = of_extension(extension).1;
-    if is_end_mark(key) || sniff(bytes) == Some(format) {
+    let is_fit = match is_end_mark(key) {
+        true => bytes.is_empty(),
+        false => sniff(bytes) == Some(format),
+    };
+    if is_fit {
         return Ok(());
     }
     Err(match bytes.is_empty() {
@@ -291,6 +295,7 @@ mod tests {
             ("a.avif", b"\0\0\0\x1Cftypavif", true),
             ("a.webp", b"RIFF\x01\0\0\0WEBPVP8 ", true),
             ("ended", b"", true),
+            ("ended", b"<!doctype html>", false),
             ("a.mp4", b"", false),
             ("a.mp4", b"\0", false),
             ("a.mp4", b"<!doctype html><script>", false),
