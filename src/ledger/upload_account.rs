@@ -122,7 +122,9 @@ impl UploadCharge {
         let objects = account.objects + u64::from(!knows_object);
         let until = account.until.max(self.until);
         let by_bytes = self.max_bytes.filter(|max| bytes > *max);
-        let by_objects = self.max_objects.filter(|max| !knows_object && objects > *max);
+        let by_objects = self
+            .max_objects
+            .filter(|max| !knows_object && objects > *max);
         let excess = match (by_bytes, by_objects) {
             (Some(max), _) => UploadExcess::Bytes { max, used, asked },
             (None, Some(max)) => UploadExcess::Objects { max },

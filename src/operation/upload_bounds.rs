@@ -50,7 +50,9 @@ impl UploadBounds {
         }
         let is_empty = matches!(write, Write::Put { length: 0, .. });
         match is_end_mark(write.key()) && !is_empty {
-            true => unsupported(format!("`{ENDED}` takes no bytes: store it empty, by one `PUT`")),
+            true => unsupported(format!(
+                "`{ENDED}` takes no bytes: store it empty, by one `PUT`"
+            )),
             false => Ok(()),
         }
     }
