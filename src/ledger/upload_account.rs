@@ -105,8 +105,8 @@ impl UploadCharge {
     /// Adds the charge to an account, which may know the object already. An object that it does not
     /// know counts [`MIN_CHARGED_BYTES`] at least, because the account remembers it.
     ///
-    /// Returns the account, and the limit that the charge exceeds. A refused charge adds nothing, but
-    /// the account lasts until its link expires: otherwise that link could then spend all again.
+    /// Returns the account, and the limit that the charge exceeds. A refused charge adds nothing,
+    /// but the account lasts until its link expires: otherwise that link could spend all again.
     #[must_use]
     pub fn apply(
         &self,
