@@ -138,44 +138,49 @@ pub(crate) fn permit(
     request: &Request<'_>,
     config: &Config,
 ) -> Result<(), Refusal> {
-    let refused = if !uses.contains(&claims.purpose) {
-        Some((Reason::Purpose, "the link is for another use"))
+    let (reason, detail) = if !uses.contains(&claims.purpose) {
+        (Reason::Purpose, "the link is for another use")
     } else if !claims.path.contains(key) {
-        Some((Reason::Path, "the link's path does not contain this object"))
+        (Reason::Path, "the link's path does not contain this object")
     } else if claims.sessions.is_some() && !config.bindings.ledgers {
-        Some((
+        (
             Reason::Other,
             "the link has `sessions`, and the edge has no binding `LEDGERS`",
-        ))
+        )
     } else if (claims.max_bytes.is_some() || claims.max_objects.is_some())
         && !config.bindings.ledgers
     {
-        Some((
+        (
             Reason::Other,
             "the link has `max_bytes` or `max_objects`, and the edge has no binding `LEDGERS`",
-        ))
-    } else if !address_allowed(claims, request) {
-        Some((
+        )
+    } else {
+        return permit_client(claims, request);
+    };
+    Err(Refusal::because(Problem::Forbidden, reason, detail))
+}
+
+/// Checks that verified claims open anything for this client: its address, country, and page.
+pub(crate) fn permit_client(claims: &Claims, request: &Request<'_>) -> Result<(), Refusal> {
+    let (reason, detail) = if !address_allowed(claims, request) {
+        (
             Reason::Address,
             "the link's `ip` does not contain the address",
-        ))
+        )
     } else if !country_allowed(claims, request) {
-        Some((
+        (
             Reason::Country,
             "the link's `country` does not name the country",
-        ))
+        )
     } else if !origin_allowed(claims, request) {
-        Some((
+        (
             Reason::Origin,
             "the link's `origin` does not name the page's origin",
-        ))
+        )
     } else {
-        None
+        return Ok(());
     };
-    match refused {
-        Some((reason, detail)) => Err(Refusal::because(Problem::Forbidden, reason, detail)),
-        None => Ok(()),
-    }
+    Err(Refusal::because(Problem::Forbidden, reason, detail))
 }
 
 fn address_allowed(claims: &Claims, request: &Request<'_>) -> bool {

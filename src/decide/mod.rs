@@ -1,13 +1,16 @@
 //! The decision: request, configuration and time make one enum of all outcomes. Storage is not
 //! accessed before a credential is verified here.
 
+mod grant;
+mod status;
 mod steering;
 mod watched;
+mod write;
 
+use self::grant::{checks_of_pass, grant_by_link, grant_of, ticket, watch};
 use crate::config::Config;
-use crate::credential::claims::{Claims, Purpose, STRICT_SECONDS, SessionsPolicy};
-use crate::credential::link::{decode, verify};
-use crate::credential::pass::{self, Pass, PassKind};
+use crate::credential::claims::{Claims, Purpose, SessionsPolicy};
+use crate::credential::pass::PassKind;
 use crate::credential::steering_token::SteeringOffer;
 use crate::credential::ticket::{Place, SessionId, Ticket, open_session, viewer_hash};
 use crate::credential::{Credential, open_link, open_pass};
@@ -18,7 +21,7 @@ use crate::http::range::ByteRange;
 use crate::ledger::message::LedgerRequest;
 use crate::ledger::{PlaceRequest, ViewerChecks};
 use crate::object::content_type;
-use crate::object::key::{Directory, ObjectKey, Scope};
+use crate::object::key::{ObjectKey, Scope};
 use crate::operation::list::List;
 use crate::operation::read::{Naming, Read, Steering, Treatment, path_below_pass};
 use crate::operation::revocations::{self, REVOCATIONS};
@@ -28,14 +31,11 @@ use crate::operation::upload_bounds::UploadBounds;
 use crate::operation::watched::{AdminWatch, PlayerWatch, WATCHED, WATCHED_FOLDER};
 use crate::operation::write::Write;
 use crate::playlist::steering::STEERING;
-use crate::playlist::{Entitlements, Grant, Limits, is_playlist_name, is_storyboard_name};
+use crate::playlist::{Grant, Limits, is_playlist_name, is_storyboard_name};
 use crate::request::{Request, decoded, object_key, parameter, split_path_pass};
 
 /// The path of the health check.
 pub const HEALTH: &str = "/_lectern/health";
-
-/// The uses of a link that may write.
-const WRITERS: [Purpose; 2] = [Purpose::Upload, Purpose::Admin];
 
 /// Every outcome of a request.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ pub fn decide<'config>(
             watched::by_administrator(request, config, now)
         }
         "GET" | "HEAD" => read(request, config, now),
-        "PUT" | "POST" | "DELETE" => write(request, config, now),
+        "PUT" | "POST" | "DELETE" => write::write(request, config, now),
         method => Err(Refusal::new(
             Problem::MethodNotAllowed,
             format!("method `{method}`"),
@@ -198,7 +198,7 @@ fn read<'config>(
                 && let Ok(claims) =
                     open_link(&link, &upload, &[Purpose::Upload], request, config, now)
             {
-                return status(request, key, &claims, config, now);
+                return status::status(request, key, &claims, config, now);
             }
             let uses = [Purpose::Play, Purpose::Download, Purpose::Admin];
             let claims = open_link(&link, &key, &uses, request, config, now)?;
@@ -297,41 +297,6 @@ fn read<'config>(
         seconds_left: expires.saturating_sub(now),
         now,
         steering,
-        grant,
-    })))
-}
-
-/// Reads a status with an upload link, which opens nothing else. The rest of its query has no
-/// effect.
-fn status<'config>(
-    request: &Request<'_>,
-    key: ObjectKey,
-    claims: &Claims,
-    config: &'config Config,
-    now: u64,
-) -> Result<Decision<'config>, Refusal> {
-    let grant = grant_by_link(config, claims, &key, request, now)?;
-    let header = request.header;
-    Ok(Decision::Read(Box::new(Read {
-        key,
-        is_head: request.method == "HEAD",
-        treatment: Treatment::Status,
-        has_pass: false,
-        is_for_admin: false,
-        hides_link: false,
-        attachment: None,
-        name: Naming::Exact,
-        conditions: Conditions::parse(header, now),
-        range: None,
-        accepts_gzip: header("accept-encoding").is_some_and(|value| accepts_gzip(&value)),
-        sub: claims.sub.clone(),
-        viewer: ViewerChecks {
-            asks_revocations: grant.ticket.is_some() && config.bindings.revocations,
-            ..ViewerChecks::default()
-        },
-        seconds_left: claims.exp.saturating_sub(now),
-        now,
-        steering: None,
         grant,
     })))
 }
@@ -474,97 +439,6 @@ fn is_manifest_name(key: &ObjectKey) -> bool {
     is_playlist_name(key.split().1) || key.has_extension("mpd")
 }
 
-/// The grant of a pass: its playlist grants no more than the pass itself.
-fn grant_of<'config>(
-    config: &'config Config,
-    key: &ObjectKey,
-    depth: u8,
-    pass: &Pass,
-    request: &Request<'_>,
-    limits: Limits,
-) -> Result<Grant<'config>, Refusal> {
-    let root = Directory::ancestor_of(key, depth.into())
-        .ok_or_else(|| Refusal::new(Problem::Forbidden, "the pass's root"))?;
-    Ok(Grant {
-        signing_key: config.keys.minting(),
-        expires: pass.expires,
-        root,
-        depth,
-        binding: request.binding(pass.bound.0, pass.bound.1),
-        ticket: pass.ticket,
-        limits,
-    })
-}
-
-/// The grant of a link that opens `key`.
-///
-/// Its root is the object's own folder, however far the link reaches. Otherwise, an uploader's
-/// playlist could grant the folders around it.
-fn grant_by_link<'config>(
-    config: &'config Config,
-    claims: &Claims,
-    key: &ObjectKey,
-    request: &Request<'_>,
-    now: u64,
-) -> Result<Grant<'config>, Refusal> {
-    let watch = watch(claims, config);
-    let life = match claims.strict {
-        true => watch.min(STRICT_SECONDS),
-        false => watch,
-    };
-    let root = key.directory();
-    let depth = depth(&root)?;
-    let entitlements = Entitlements {
-        max_height: claims.max_height,
-        langs: claims.langs.clone(),
-        preview: claims.preview,
-    };
-    Ok(Grant {
-        signing_key: config.keys.minting(),
-        expires: pass::expiry(now, life),
-        root,
-        depth,
-        binding: request.binding(claims.ip.is_some(), claims.country.is_some()),
-        ticket: ticket(claims, config),
-        limits: if entitlements == Entitlements::default() {
-            Limits::None
-        } else {
-            Limits::RestrictedLink(entitlements)
-        },
-    })
-}
-
-/// The seconds for which a lecture goes on after a link opened it.
-fn watch(claims: &Claims, config: &Config) -> u64 {
-    let watch = claims.watch.unwrap_or(config.watch_window);
-    watch.min(config.max_watch)
-}
-
-/// The depth of a directory. A pass stores it in one byte, and truncation would widen the scope.
-fn depth(directory: &Directory) -> Result<u8, Refusal> {
-    u8::try_from(directory.depth())
-        .map_err(|_| Refusal::new(Problem::Forbidden, "a path that is over 255 folders deep"))
-}
-
-/// The ticket of a link, if the edge can ask anything about it.
-fn ticket(claims: &Claims, config: &Config) -> Option<Ticket> {
-    let is_asked = config.bindings.revocations || claims.sessions.is_some();
-    Ticket::of(claims).filter(|_| is_asked)
-}
-
-/// The checks of a request with a pass. A segment's pass names its viewer or link only for players
-/// with a place and strict links, so that browsers can cache the URLs of all others.
-fn checks_of_pass(pass: &Pass, config: &Config) -> ViewerChecks {
-    let place = pass.ticket.and_then(|ticket| ticket.place);
-    ViewerChecks {
-        asks_revocations: pass.ticket.is_some() && config.bindings.revocations,
-        place: place
-            .filter(|_| config.bindings.ledgers)
-            .map(|_| PlaceRequest::Keep),
-        position_of: None,
-    }
-}
-
 /// The place of a player that opens this object with a link that counts players. `None` for objects
 /// that are shown beside a player, such as a poster. Media are refused: a link opens them without
 /// its player being known.
@@ -598,59 +472,6 @@ fn place(
         places: u8::try_from(places).unwrap_or(u8::MAX),
         newest_wins: claims.sessions_policy != Some(SessionsPolicy::Oldest),
     }))
-}
-
-fn write<'config>(
-    request: &Request<'_>,
-    config: &'config Config,
-    now: u64,
-) -> Result<Decision<'config>, Refusal> {
-    let parsed = parse_write(request, config, now);
-    // The holder of a link that may write hears which part of the request is wrong.
-    parsed.map_err(|mut refusal| {
-        if refusal.problem == Problem::Forbidden || !has_writing_link(request, config, now) {
-            return refusal;
-        }
-        if refusal.problem == Problem::BadPath {
-            refusal
-                .detail
-                .push_str(": percent-encode each name in it, once");
-        }
-        refusal.told()
-    })
-}
-
-fn parse_write<'config>(
-    request: &Request<'_>,
-    config: &'config Config,
-    now: u64,
-) -> Result<Decision<'config>, Refusal> {
-    let (in_path, path) = split_path_pass(request.path);
-    let key = object_key(path)?;
-    let Credential::Link(link) = Credential::of(request, in_path)? else {
-        return Err(Refusal::new(Problem::Forbidden, "a pass cannot write"));
-    };
-    let claims = open_link(&link, &key, &WRITERS, request, config, now)?;
-    let kid = decode(&link).map(|(kid, _)| kid).unwrap_or_default();
-    let bounds = UploadBounds::of(&claims, &kid);
-    let write = Write::parse(request, key, config, now)?;
-    bounds.check(&write)?;
-    Ok(Decision::Write {
-        write,
-        ticket: ticket(&claims, config),
-        bounds,
-    })
-}
-
-/// Returns whether the request has a link that may write somewhere, so that its holder is no
-/// forger.
-fn has_writing_link(request: &Request<'_>, config: &Config, now: u64) -> bool {
-    let (in_path, _) = split_path_pass(request.path);
-    let Ok(Credential::Link(link)) = Credential::of(request, in_path) else {
-        return false;
-    };
-    let verified = verify(&link, &config.keys, now, config.max_link_age);
-    verified.is_ok_and(|claims| WRITERS.contains(&claims.purpose))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::credential::binding::Binding;
 use crate::credential::link;
 use crate::credential::pass::Minter;
 use crate::credential::ticket::seal_session;
-use crate::playlist::PlaylistError;
+use crate::playlist::{Entitlements, PlaylistError};
 use crate::request::split_url;
 
 pub(super) const NOW: u64 = 1_800_000_000;

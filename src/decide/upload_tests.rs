@@ -3,6 +3,8 @@
 use super::tests::{NOW, config, with_bindings};
 use super::*;
 use crate::credential::link::{mint, verify_signature};
+use crate::http::cors::AllowedOrigins;
+use crate::http::problem::Reason;
 use crate::object::stored::ObjectMetadata;
 use crate::operation::read::ReadAnswer;
 use crate::request::split_url;
@@ -20,6 +22,16 @@ fn decide_at<'config>(
     url: &str,
     headers: &[(&str, &str)],
 ) -> Decision<'config> {
+    decide_from(config, method, url, headers, "")
+}
+
+fn decide_from<'config>(
+    config: &'config Config,
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    country: &str,
+) -> Decision<'config> {
     let url = format!("https://a.example{url}");
     let (origin, path, query) = split_url(&url).expect("a URL");
     let header = |name: &str| {
@@ -32,7 +44,7 @@ fn decide_at<'config>(
         path,
         query,
         header: &header,
-        country: &|| None,
+        country: &|| Some(country.to_owned()),
     };
     decide(&request, config, NOW)
 }
@@ -166,7 +178,7 @@ fn an_upload_link_reads_a_status_below_its_path_and_no_other_object() {
                 Decision::Read(read) => {
                     assert!(expected, "{method} {path}");
                     assert_eq!(read.treatment, Treatment::Status);
-                    assert!(!read.may_be_cached() && !read.hides_link, "{path}");
+                    assert!(!read.may_be_cached() && read.hides_link, "{path}");
                 }
                 Decision::Refuse(_) => assert!(!expected, "{method} {path}"),
                 other => panic!("{method} {path}: {other:?}"),
@@ -200,23 +212,60 @@ fn an_upload_link_to_one_object_reads_its_status_alone() {
 }
 
 #[test]
-fn a_status_is_json_whatever_its_uploader_calls_it() {
+fn an_upload_link_writes_no_status_and_an_administrators_does() {
+    let config = config();
+    let upload = link(&config, "");
+    let claims = br#"{"path":"/u/","exp":1800000060,"use":"admin"}"#;
+    let admin = mint(
+        config.keys.minting(),
+        &Claims::from_json(claims).expect("claims"),
+    );
+    for (method, path, query, by_upload) in [
+        ("PUT", "/u/a.mp4.status.json", "", false),
+        ("PUT", "/u/live/status.json", "", false),
+        ("POST", "/u/live/status.json", "&put", false),
+        ("POST", "/u/live/status.json", "&uploads", false),
+        ("PUT", "/u/status.json", "&uploadId=u&partNumber=1", false),
+        ("POST", "/u/status.json", "&uploadId=u", false),
+        ("DELETE", "/u/live/status.json", "", true),
+        ("PUT", "/u/a.json", "", true),
+        ("PUT", "/u/.status.json", "", true),
+    ] {
+        for (token, expected) in [(&upload, by_upload), (&admin, true)] {
+            let url = format!("{path}?token={token}{query}");
+            let found = decide_at(&config, method, &url, &[("content-length", "9")]);
+            let is_write = matches!(found, Decision::Write { .. });
+            assert_eq!(is_write, expected, "{method} {path} {query}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_status_is_json_and_a_script_gets_it_by_a_pass() {
     let config = config();
     let url = format!("/u/status.json?token={}", link(&config, ""));
-    let Decision::Read(read) = decide_at(&config, "GET", &url, &[("range", "bytes=0-1")]) else {
-        panic!("no read");
-    };
     let stored = |size, content_type: &str| ObjectMetadata {
         etag: "e".to_owned(),
         size,
         uploaded: 0,
         content_type: Some(content_type.to_owned()),
     };
-    for content_type in [
-        "text/html",
-        "application/vnd.apple.mpegurl",
-        "application/dash+xml",
-    ] {
+    let by_script = ("sec-fetch-dest", "empty");
+    let Decision::Read(read) = decide_at(&config, "GET", &url, &[by_script]) else {
+        panic!("no read");
+    };
+    let ReadAnswer::Redirect(location) = read.answer(&stored(9, "application/json")) else {
+        panic!("no redirect");
+    };
+    assert!(location.starts_with("/u/status.json?p="), "{location}");
+    match decide_at(&config, "GET", &location, &[by_script]) {
+        Decision::Read(read) => assert!(read.seconds_left <= 70, "{}", read.seconds_left),
+        other => panic!("{other:?}"),
+    }
+    let Decision::Read(read) = decide_at(&config, "GET", &url, &[("range", "bytes=0-1")]) else {
+        panic!("no read");
+    };
+    for content_type in ["text/html", "video/mp4", "application/json"] {
         let ReadAnswer::Whole(headers) = read.answer(&stored(65_536, content_type)) else {
             panic!("not whole");
         };
@@ -226,8 +275,14 @@ fn a_status_is_json_whatever_its_uploader_calls_it() {
         let (_, found) = header("Cache-Control").expect("cache control");
         assert_eq!(found, "no-store");
     }
-    let too_large = read.answer(&stored(65_537, "application/json"));
-    assert_eq!(too_large, ReadAnswer::Refuse(Problem::NotFound));
+    for (size, content_type, problem) in [
+        (65_537, "application/json", Problem::NotFound),
+        (9, "application/dash+xml", Problem::UnsafePlaylist),
+        (9, "audio/mpegurl", Problem::UnsafePlaylist),
+    ] {
+        let refused = read.answer(&stored(size, content_type));
+        assert_eq!(refused, ReadAnswer::Refuse(problem), "{content_type}");
+    }
 }
 
 #[test]
@@ -266,6 +321,78 @@ fn the_bounds_of_a_link_hold_or_the_link_is_refused() {
             }
             Decision::Refuse(refusal) => assert_eq!(Some(refusal.problem), expected, "{claims}"),
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_page_that_the_edge_does_not_allow_writes_nothing() {
+    let listed = Config {
+        allowed_origins: AllowedOrigins::parse("https://school.example").expect("a list"),
+        ..config()
+    };
+    let any = config();
+    let school = Some("https://school.example");
+    let (own, foreign) = (Some("https://a.example"), Some("https://b.example"));
+    for (config, origin, site, expected) in [
+        (&listed, None, "", true),
+        (&listed, own, "", true),
+        (&listed, school, "cross-site", true),
+        (&listed, foreign, "", false),
+        (&listed, foreign, "cross-site", false),
+        (&listed, Some("null"), "cross-site", false),
+        // A proxy in front of the edge changed the scheme.
+        (&listed, Some("http://a.example"), "same-origin", true),
+        (&any, foreign, "cross-site", true),
+    ] {
+        let token = link(config, r#","ip":["192.0.2.0/24"]"#);
+        let mut headers = vec![("content-length", "9"), ("cf-connecting-ip", "192.0.2.7")];
+        headers.extend(origin.map(|origin| ("origin", origin)));
+        headers.extend((!site.is_empty()).then_some(("sec-fetch-site", site)));
+        for (method, query) in [
+            ("POST", "put"),
+            ("POST", "uploads"),
+            ("POST", "uploadId=u&partNumber=1"),
+            ("POST", "uploadId=u"),
+            ("PUT", ""),
+        ] {
+            let url = format!("/u/a.mp4?token={token}&{query}");
+            let found = decide_at(config, method, &url, &headers);
+            let case = format!("{method} {query} {origin:?} {site}");
+            match found {
+                Decision::Write { .. } => assert!(expected, "{case}"),
+                Decision::Refuse(refusal) => {
+                    assert!(!expected, "{case}: {refusal:?}");
+                    assert_eq!(refusal.reason, Reason::Origin, "{case}");
+                    assert_eq!(refusal.told_detail(), None, "{case}");
+                }
+                other => panic!("{case}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_link_that_does_not_open_here_tells_nothing() {
+    let config = config();
+    let bound = r#","ip":["192.0.2.0/24"],"origin":["https://school.example"],"country":["DE"]"#;
+    let token = link(&config, bound);
+    let inside = ("cf-connecting-ip", "192.0.2.7");
+    let outside = ("cf-connecting-ip", "198.51.100.7");
+    let school = ("origin", "https://school.example");
+    let foreign = ("origin", "https://b.example");
+    for (address, origin, country, expected) in [
+        (inside, school, "DE", true),
+        (outside, school, "DE", false),
+        (inside, foreign, "DE", false),
+        (inside, school, "FR", false),
+    ] {
+        let headers = [address, origin, ("content-length", "9")];
+        for path in ["/u/a%2fb", "/u/a"] {
+            let url = format!("{path}?token={token}&uploads&uploads");
+            let found = decide_from(&config, "PUT", &url, &headers, country);
+            let refusal = refusal(found);
+            assert_eq!(refusal.is_told, expected, "{path} {headers:?} {refusal:?}");
         }
     }
 }

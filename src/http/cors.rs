@@ -126,17 +126,22 @@ impl AllowedOrigins {
         Ok(Self::List(patterns))
     }
 
+    /// Returns whether the list has this `Origin`.
+    #[must_use]
+    pub fn allows(&self, origin: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::List(patterns) => patterns.iter().any(|pattern| pattern.matches(origin)),
+        }
+    }
+
     /// The CORS headers of the answer to a request with this `Origin`.
     #[must_use]
     pub fn headers(&self, origin: Option<&str>) -> Vec<(&'static str, String)> {
         let allowed = match (self, origin) {
             (Self::Any, _) => "*",
-            (Self::List(patterns), Some(origin))
-                if patterns.iter().any(|pattern| pattern.matches(origin)) =>
-            {
-                origin
-            }
-            (Self::List(_), _) => return vec![("Vary", "Origin".to_owned())],
+            (_, Some(origin)) if self.allows(origin) => origin,
+            _ => return vec![("Vary", "Origin".to_owned())],
         };
         let mut headers = vec![
             ("Access-Control-Allow-Origin", allowed.to_owned()),

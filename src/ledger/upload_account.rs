@@ -27,7 +27,7 @@ pub struct UploadCharge {
     pub max_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_objects: Option<u64>,
-    /// The link's last second. The account lasts as long as the longest of its links.
+    /// The link's last second. The account lasts as long as the longest of its links that asked.
     pub until: u64,
 }
 
@@ -102,35 +102,42 @@ impl UploadCharge {
         })
     }
 
-    /// Adds the charge to an account, which may know the object already.
+    /// Adds the charge to an account, which may know the object already. An object that it does not
+    /// know counts [`MIN_CHARGED_BYTES`] at least, because the account remembers it.
     ///
-    /// # Errors
-    /// The limit that the charge exceeds. The account stays as it is.
+    /// Returns the account, and the limit that the charge exceeds. A refused charge adds nothing,
+    /// but the account lasts until its link expires: otherwise that link could spend all again.
+    #[must_use]
     pub fn apply(
         &self,
         account: UploadAccount,
         knows_object: bool,
-    ) -> Result<UploadAccount, UploadExcess> {
-        let bytes = account.bytes.saturating_add(self.bytes);
-        if let Some(max) = self.max_bytes.filter(|max| bytes > *max) {
-            return Err(UploadExcess::Bytes {
-                max,
-                used: account.bytes,
-                asked: self.bytes,
-            });
-        }
+    ) -> (UploadAccount, Option<UploadExcess>) {
+        let UploadAccount { bytes: used, .. } = account;
+        let asked = match knows_object {
+            true => self.bytes,
+            false => self.bytes.max(MIN_CHARGED_BYTES),
+        };
+        let bytes = used.saturating_add(asked);
         let objects = account.objects + u64::from(!knows_object);
-        if let Some(max) = self
+        let until = account.until.max(self.until);
+        let by_bytes = self.max_bytes.filter(|max| bytes > *max);
+        let by_objects = self
             .max_objects
-            .filter(|max| objects > *max && !knows_object)
-        {
-            return Err(UploadExcess::Objects { max });
-        }
-        Ok(UploadAccount {
-            bytes,
-            objects,
-            until: account.until.max(self.until),
-        })
+            .filter(|max| !knows_object && objects > *max);
+        let excess = match (by_bytes, by_objects) {
+            (Some(max), _) => UploadExcess::Bytes { max, used, asked },
+            (None, Some(max)) => UploadExcess::Objects { max },
+            (None, None) => {
+                let account = UploadAccount {
+                    bytes,
+                    objects,
+                    until,
+                };
+                return (account, None);
+            }
+        };
+        (UploadAccount { until, ..account }, Some(excess))
     }
 }
 
@@ -140,22 +147,25 @@ mod tests {
 
     #[test]
     fn a_charge_is_added_unless_it_exceeds_a_limit() {
+        const LEAST: u64 = MIN_CHARGED_BYTES;
         let used = UploadAccount {
             bytes: 900,
             objects: 2,
             until: 5,
         };
+        let over = |max, asked| UploadExcess::Bytes {
+            max,
+            used: 900,
+            asked,
+        };
+        let roomy = LEAST + 1000;
         for (bytes, limits, knows_object, expected) in [
-            (100, (Some(1000), None), false, Ok((1000, 3))),
+            (LEAST + 100, (Some(roomy), None), false, Ok((roomy, 3))),
             (
-                101,
-                (Some(1000), None),
+                LEAST + 101,
+                (Some(roomy), None),
                 false,
-                Err(UploadExcess::Bytes {
-                    max: 1000,
-                    used: 900,
-                    asked: 101,
-                }),
+                Err(over(roomy, LEAST + 101)),
             ),
             (1 << 40, (None, Some(3)), false, Ok((900 + (1 << 40), 3))),
             (
@@ -164,6 +174,10 @@ mod tests {
                 false,
                 Err(UploadExcess::Objects { max: 2 }),
             ),
+            // An account remembers no object for nothing.
+            (0, (Some(roomy), None), false, Ok((LEAST + 900, 3))),
+            (0, (Some(LEAST), None), false, Err(over(LEAST, LEAST))),
+            (0, (Some(900), None), true, Ok((900, 2))),
             // An object that is replaced is none more.
             (9, (None, Some(2)), true, Ok((909, 2))),
             // Another link of the account has smaller limits.
@@ -172,18 +186,36 @@ mod tests {
                 u64::MAX,
                 (Some(1 << 53), None),
                 true,
-                Err(UploadExcess::Bytes {
-                    max: 1 << 53,
-                    used: 900,
-                    asked: u64::MAX,
-                }),
+                Err(over(1 << 53, u64::MAX)),
             ),
         ] {
             let charge = UploadCharge::new("a", bytes, limits, 7);
-            let found = charge.apply(used, knows_object);
-            let sums = found.map(|account| (account.bytes, account.objects));
-            assert_eq!(sums, expected, "{charge:?} {knows_object}");
-            assert!(found.is_err() || found.is_ok_and(|account| account.until == 7));
+            let (account, excess) = charge.apply(used, knows_object);
+            let (sums, refused) = match expected {
+                Ok(sums) => (sums, None),
+                Err(excess) => ((used.bytes, used.objects), Some(excess)),
+            };
+            let found = ((account.bytes, account.objects), excess);
+            assert_eq!(found, (sums, refused), "{charge:?} {knows_object}");
+        }
+    }
+
+    #[test]
+    fn an_account_lasts_as_long_as_the_longest_link_that_asked() {
+        let mut account = UploadAccount::default();
+        for (until, bytes, is_refused, expected) in [
+            (50, MIN_CHARGED_BYTES, false, 50),
+            // A later link of the same id is only refused: the account outlives the first.
+            (90, MIN_CHARGED_BYTES, true, 90),
+            (70, 0, false, 90),
+            (60, MIN_CHARGED_BYTES, true, 90),
+        ] {
+            let limits = (Some(MIN_CHARGED_BYTES), None);
+            let charge = UploadCharge::new("a", bytes, limits, until);
+            let (charged, excess) = charge.apply(account, account.objects > 0);
+            assert_eq!(excess.is_some(), is_refused, "{until}");
+            assert_eq!((charged.until, charged.objects), (expected, 1), "{until}");
+            account = charged;
         }
     }
 

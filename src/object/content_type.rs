@@ -83,6 +83,11 @@ pub fn is_dash_manifest(content_type: &str) -> bool {
 
 /// Returns whether no browser runs a body of this type, or shows it as a page: media, images other
 /// than SVG, captions, playlists, and plain data. The edge sends no object as another type.
+///
+/// A DASH manifest is XML, and players need its type. Chromium downloads it
+/// in place of a page, and ignores it in frames, objects and images, also if it holds XHTML or SVG
+/// with scripts. Only an XML page of the same origin runs it, as its style sheet, and the edge sends
+/// none.
 #[must_use]
 pub fn is_inert(content_type: &str) -> bool {
     const INERT: [&str; 4] = [UNKNOWN, "text/plain", "text/vtt", "application/json"];

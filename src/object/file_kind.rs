@@ -100,7 +100,7 @@ pub fn extension(key: &ObjectKey) -> Option<&str> {
     is_one.then_some(extension)
 }
 
-/// Returns whether the object is the mark at the end of an HLS recording. Its bytes say nothing.
+/// Returns whether the object is the mark at the end of an HLS recording. It has no bytes.
 #[must_use]
 pub fn is_end_mark(key: &ObjectKey) -> bool {
     key.split().1 == ENDED
@@ -134,7 +134,11 @@ pub fn check_name(kinds: &[FileKind], key: &ObjectKey) -> Result<(), String> {
 pub fn check_bytes(key: &ObjectKey, bytes: &[u8]) -> Result<(), String> {
     let extension = extension(key).unwrap_or_default();
     let format = of_extension(extension).1;
-    if is_end_mark(key) || sniff(bytes) == Some(format) {
+    let is_fit = match is_end_mark(key) {
+        true => bytes.is_empty(),
+        false => sniff(bytes) == Some(format),
+    };
+    if is_fit {
         return Ok(());
     }
     Err(match bytes.is_empty() {
@@ -143,6 +147,23 @@ pub fn check_bytes(key: &ObjectKey, bytes: &[u8]) -> Result<(), String> {
             format!("the file does not begin like one named `.{extension}`: choose another one")
         }
     })
+}
+
+/// Returns whether a text begins like WebVTT (its signature ends with a blank or a line, §4.1), or
+/// like SubRip: a line with a number, and one with times.
+fn is_captions(text: &[u8]) -> bool {
+    if let Some(rest) = text.strip_prefix(b"WEBVTT") {
+        return rest.first().is_none_or(u8::is_ascii_whitespace);
+    }
+    let lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let mut lines = lines
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty());
+    let is_number = |line: &[u8]| line.iter().all(u8::is_ascii_digit);
+    let is_times = |line: &[u8]| {
+        line.first().is_some_and(u8::is_ascii_digit) && line.windows(3).any(|arrow| arrow == b"-->")
+    };
+    lines.next().is_some_and(is_number) && lines.next().is_some_and(is_times)
 }
 
 /// The format of a file that begins with these bytes. `None` for all others, such as HTML and
@@ -186,16 +207,22 @@ fn sniff(bytes: &[u8]) -> Option<Format> {
     let is_sync = |from: usize| bytes.get(from).is_none_or(|byte| *byte == 0x47);
     let is_transport =
         |from: usize, packet: usize| bytes.get(from) == Some(&0x47) && is_sync(from + packet);
-    if text.starts_with(b"#EXTM3U") {
+    // The size of the first box stands before its type: only media data has 16 MiB and more.
+    let begins_with_box =
+        BOXES.contains(&at(4, 4)) && (bytes.starts_with(&[0]) || at(4, 4) == b"mdat");
+    if bytes.trim_ascii_start().starts_with(b"<") {
+        // Markup, which may go on like a box: `<!--mdat-->`.
+        None
+    } else if text.starts_with(b"#EXTM3U") {
         Some(Format::Playlist)
-    } else if text.starts_with(b"WEBVTT") || text.trim_ascii_start().first()?.is_ascii_digit() {
+    } else if is_captions(text) {
         Some(Format::Captions)
     } else if begins(&IMAGES)
         || at(8, 4) == b"WEBP" && bytes.starts_with(b"RIFF")
         || at(4, 4) == b"ftyp" && [b"avif", b"avis"].iter().any(|brand| at(8, 4) == *brand)
     {
         Some(Format::Image)
-    } else if BOXES.contains(&at(4, 4))
+    } else if begins_with_box
         || begins(&MEDIA)
         || bytes.starts_with(b"RIFF") && [b"AVI ", b"WAVE"].iter().any(|kind| at(8, 4) == *kind)
         // MPEG audio, and AAC with ADTS headers.
@@ -269,6 +296,14 @@ mod tests {
             ("a.mp4", &b"\0\0\0\x20ftypisom"[..], true),
             ("a.mov", b"\0\0\0\x08wide\0\0", true),
             ("a.m4s", b"\0\0\0\x18styp", true),
+            ("a.mov", b"\0\0\0\x01mdat\0\0\0\0", true),
+            ("a.mov", b"\x7F\0\0\x20mdat\0\0", true),
+            ("a.mp4", b"\x7F\0\0\x20free\0\0", false),
+            ("a.mp4", b"<!--free--><script>", false),
+            ("a.mp4", b"<!--mdat--><script>", false),
+            ("a.mp4", b"\n<x mdat><script>", false),
+            ("a.wmv", b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9", true),
+            ("a.srt", b"\x30\x26\xB2\x75\x8E\x66\xCF\x11\xA6\xD9", false),
             ("a.webm", b"\x1A\x45\xDF\xA3\x01", true),
             // A container under the extension of another one.
             ("a.mp4", b"\x1A\x45\xDF\xA3\x01", true),
@@ -285,12 +320,31 @@ mod tests {
             ("a.m3u8", b"\xEF\xBB\xBF#EXTM3U\n", true),
             ("a.mp4", b"#EXTM3U\n", false),
             ("a.vtt", b"WEBVTT\n", true),
-            ("a.srt", b"\r\n1\r\n00:00:01,000", true),
+            ("a.vtt", b"WEBVTT", true),
+            ("a.vtt", b"WEBVTT - a title\n", true),
+            ("a.vtt", b"WEBVTTscript()", false),
+            (
+                "a.srt",
+                b"\r\n1\r\n00:00:01,000 --> 00:00:02,000\r\na",
+                true,
+            ),
+            (
+                "a.srt",
+                b"\xEF\xBB\xBF1\n00:00:01,000 --> 00:00:02,000",
+                true,
+            ),
+            ("a.srt", b"12\r00:00:01.000-->00:00:02.000\ra", true),
+            ("a.srt", b"1\r\n00:00:01,000", false),
+            ("a.srt", b"1", false),
+            ("a.srt", b"1+1\n0-->a", false),
+            ("a.srt", b"1\nalert() // -->", false),
+            ("a.srt", b"\n \n", false),
             ("a.jpg", b"\xFF\xD8\xFF\xE0", true),
             ("a.mp4", b"\xFF\xD8\xFF\xE0", false),
             ("a.avif", b"\0\0\0\x1Cftypavif", true),
             ("a.webp", b"RIFF\x01\0\0\0WEBPVP8 ", true),
             ("ended", b"", true),
+            ("ended", b"<!doctype html>", false),
             ("a.mp4", b"", false),
             ("a.mp4", b"\0", false),
             ("a.mp4", b"<!doctype html><script>", false),

@@ -1,22 +1,30 @@
 //! Statuses of packaging: the packager writes `K.status.json` beside an upload `K`, and
 //! `status.json` into the folder of a recording. An upload link reads the status of what it may
-//! write, and no other object.
+//! write, and no other object. Only an administrator's link stores a status, so that no uploader
+//! writes the status of another one's upload.
 
 use crate::object::key::ObjectKey;
 
 /// The largest status that the edge answers.
 pub const MAX_STATUS_BYTES: u64 = 64 << 10;
+const SUFFIX: &str = ".status.json";
+
+/// Returns whether an object with this name is a status.
+#[must_use]
+pub fn is_status_name(name: &str) -> bool {
+    name == "status.json" || name.len() > SUFFIX.len() && name.ends_with(SUFFIX)
+}
 
 /// The object whose writer may read this status: the upload beside it, or the status itself in the
 /// folder of a recording. `None` for the name of another object.
 #[must_use]
 pub fn status_subject(key: &ObjectKey) -> Option<ObjectKey> {
-    let upload = match key.split().1 {
-        "status.json" => key.as_str(),
-        ".status.json" => return None,
-        _ => key.as_str().strip_suffix(".status.json")?,
-    };
-    ObjectKey::new(upload).ok()
+    let name = key.split().1;
+    if !is_status_name(name) {
+        return None;
+    }
+    let upload = key.as_str().strip_suffix(SUFFIX);
+    ObjectKey::new(upload.unwrap_or(key.as_str())).ok()
 }
 
 #[cfg(test)]
@@ -42,6 +50,7 @@ mod tests {
             let key = ObjectKey::new(key).expect("a key");
             let subject = status_subject(&key);
             assert_eq!(subject.as_ref().map(ObjectKey::as_str), expected, "{key}");
+            assert_eq!(is_status_name(key.split().1), expected.is_some(), "{key}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::credential::claims::{Claims, Purpose};
 use crate::http::problem::{Problem, Refusal};
 use crate::ledger::upload_account::{MIN_CHARGED_BYTES, UploadCharge, account_name};
-use crate::object::file_kind::{FileKind, check_name, is_end_mark};
+use crate::object::file_kind::{ENDED, FileKind, check_name, is_end_mark};
 use crate::operation::write::{UploadedPart, Write};
 
 /// The bounds of a link, for the shell.
@@ -34,15 +34,26 @@ impl UploadBounds {
         }
     }
 
-    /// Refuses the name of an object whose kind the link does not take.
+    /// Refuses the name of an object whose kind the link does not take, and bytes in the mark at the
+    /// end of a recording: no format bounds them.
     ///
     /// # Errors
     /// In words.
     pub fn check(&self, write: &Write) -> Result<(), Refusal> {
-        match (&self.types, write) {
-            (None, _) | (_, Write::Delete { .. } | Write::Abort { .. }) => Ok(()),
-            (Some(types), write) => check_name(types, write.key())
-                .map_err(|reason| Refusal::new(Problem::UnsupportedType, reason)),
+        let unsupported = |reason| Err(Refusal::new(Problem::UnsupportedType, reason));
+        let types = match (&self.types, write) {
+            (None, _) | (_, Write::Delete { .. } | Write::Abort { .. }) => return Ok(()),
+            (Some(types), _) => types,
+        };
+        if let Err(reason) = check_name(types, write.key()) {
+            return unsupported(reason);
+        }
+        let is_empty = matches!(write, Write::Put { length: 0, .. });
+        match is_end_mark(write.key()) && !is_empty {
+            true => unsupported(format!(
+                "`{ENDED}` takes no bytes: store it empty, by one `PUT`"
+            )),
+            false => Ok(()),
         }
     }
 
@@ -77,7 +88,7 @@ impl UploadBounds {
                 MIN_CHARGED_BYTES.max(*length)
             }
             Write::Create { .. } => MIN_CHARGED_BYTES,
-            // Its parts are counted, and its object is counted if another link began it.
+            // Its parts are counted. If another link began it, the account counts its object.
             Write::Complete { .. } => 0,
             Write::Delete { .. } | Write::Abort { .. } => return None,
         };
@@ -158,10 +169,20 @@ mod tests {
         for (name, expected) in [
             ("a/b.html", [false, true, false, false, false, true]),
             ("a/b.mp4", [true; 6]),
+            ("a/ended", [false, true, false, false, false, true]),
         ] {
             let checked = writes(name).map(|write| limited.check(&write).is_ok());
             assert_eq!(checked, expected, "{name}");
         }
+        let empty = Write::Put {
+            key: ObjectKey::new("a/ended").expect("a key"),
+            content_type: String::new(),
+            conditions: WriteConditions::default(),
+            length: 0,
+        };
+        assert!(limited.check(&empty).is_ok());
+        let [full, ..] = writes("a/ended");
+        assert!(bounds("").check(&full).is_ok());
         let sniffs = |name| writes(name).map(|write| limited.sniffs(&write));
         assert_eq!(sniffs("a/b.mp4"), [true, false, false, true, false, false]);
         assert_eq!(sniffs("a/ended"), [false; 6]);

@@ -99,7 +99,10 @@ pub(super) async fn read(
     let mut found = find(read, context).await?;
     let source = found.source();
     if read.may_be_silent(&found.stored) {
-        found = end_silent(read, found, context).await?;
+        found = match read.known_form(&found.stored) {
+            Some(stored) => FoundObject { stored, ..found },
+            None => end_silent(read, found, context).await?,
+        };
     }
     let mut headers = vec![(
         "Server-Timing",
@@ -202,7 +205,7 @@ async fn end_silent(
 ) -> Result<FoundObject, Refusal> {
     let stored = found.stored.clone();
     let (bytes, held) = bytes_in_memory(read, found, context).await?;
-    let (bytes, stored) = read.end(&bytes, &stored).unwrap_or((bytes, stored));
+    let (bytes, stored) = read.end(bytes, &stored);
     Ok(FoundObject {
         stored,
         body: FoundBody::InMemory(bytes, held),

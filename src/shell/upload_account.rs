@@ -38,29 +38,28 @@ pub(super) async fn answer(storage: &Storage, charge: &UploadCharge) -> Result<S
     ] {
         sql.exec(table, None)?;
     }
-    let account = account(sql)?.unwrap_or_default();
+    let before = account(sql)?.unwrap_or_default();
     let object = || vec![charge.object.as_str().into()];
     let known = sql.exec("SELECT 1 FROM upload_object WHERE hash = ?", object())?;
     let knows_object = known.raw().next().transpose()?.is_some();
-    let account = match charge.apply(account, knows_object) {
-        Ok(account) => account,
-        Err(excess) => return Ok(excess.to_string()),
-    };
-    let UploadAccount {
-        bytes,
-        objects,
-        until,
-    } = account;
+    let (account, excess) = charge.apply(before, knows_object);
     // Without an await between, storage writes both or neither.
-    if !knows_object {
+    if !knows_object && excess.is_none() {
         sql.exec("INSERT INTO upload_object (hash) VALUES (?)", object())?;
     }
-    sql.exec(
-        "INSERT OR REPLACE INTO upload (id, bytes, objects, until) VALUES (1, ?, ?, ?)",
-        vec![integer(bytes)?, integer(objects)?, integer(until)?],
-    )?;
-    ensure_alarm(storage, until + 1).await?;
-    Ok(String::new())
+    if account != before {
+        let UploadAccount {
+            bytes,
+            objects,
+            until,
+        } = account;
+        sql.exec(
+            "INSERT OR REPLACE INTO upload (id, bytes, objects, until) VALUES (1, ?, ?, ?)",
+            vec![integer(bytes)?, integer(objects)?, integer(until)?],
+        )?;
+    }
+    ensure_alarm(storage, account.until + 1).await?;
+    Ok(excess.map_or_else(String::new, |excess| excess.to_string()))
 }
 
 /// Removes an account whose links have expired. Returns whether the ledger is an account.

@@ -1,12 +1,12 @@
 // Opens what a creator uploaded in Chromium, and uploads from a page of another origin.
-//   node uploads.mjs ORIGIN UPLOAD PLAY
-// UPLOAD and PLAY are tokens for /u/. Prints which files ran, and how many preflight requests each way
-// of uploading took, as one JSON object.
+//   node uploads.mjs ORIGIN UPLOAD PLAY ADMIN
+// UPLOAD, PLAY and ADMIN are tokens for /u/. Prints which files ran, how many preflight requests each
+// way of uploading took, and the status that a page reads, as one JSON object.
 import { once } from "node:events";
 import { createServer, request as ask } from "node:http";
 import { withChromium } from "./chromium.mjs";
 
-const [origin, upload, play] = process.argv.slice(2);
+const [origin, upload, play, admin] = process.argv.slice(2);
 const ran = new Set();
 const pages = new Map();
 const server = createServer((request, response) => {
@@ -62,14 +62,34 @@ const FILES = [
   ["r.wasm", "application/wasm", script],
   ["s.mht", "multipart/related", html],
   ["t.status.json", "text/html", html],
+  ["u.mpd", "application/dash+xml", xhtml],
+  ["v", "application/dash+xml", xhtml],
+  ["w.mpd", "application/dash+xml", svg],
 ];
 
 const seen = { types: {}, preflights: {} };
 for (const [name, type, make] of FILES) {
-  const headers = { authorization: `Bearer ${upload}`, "content-type": type };
+  const writer = name.endsWith("status.json") ? admin : upload;
+  const headers = { authorization: `Bearer ${writer}`, "content-type": type };
   const put = await fetch(`${origin}/u/${name}`, { method: "PUT", headers, body: make(name) });
   if (put.status !== 201) throw new Error(`${name}: ${put.status} ${await put.text()}`);
-  const got = await fetch(`${origin}/u/${name}?token=${play}`);
+}
+// A playlist opens each file by a pass, also those that a link does not open.
+const lines = FILES.map(([name]) => `#EXTINF:1,\n${name}\n`).join("");
+const listed = await fetch(`${origin}/u/all.m3u8`, {
+  method: "PUT",
+  headers: { authorization: `Bearer ${upload}` },
+  body: `#EXTM3U\n#EXT-X-TARGETDURATION:1\n${lines}#EXT-X-ENDLIST\n`,
+});
+if (listed.status !== 201) throw new Error(`the playlist: ${listed.status}`);
+const playlist = await (await fetch(`${origin}/u/all.m3u8?token=${play}`)).text();
+const passes = playlist.split("\n").filter((line) => /^[^#]/.test(line));
+if (passes.length !== FILES.length) throw new Error(playlist);
+const urls = FILES.map(([name], at) =>
+  name.endsWith(".mpd") || name === "v" ? `${origin}/u/${passes[at]}` : `${origin}/u/${name}?token=${play}`,
+);
+for (const [at, [name]] of FILES.entries()) {
+  const got = await fetch(urls[at]);
   seen.types[name] = [got.headers.get("content-type"), got.headers.get("x-content-type-options"), got.headers.get("content-security-policy")];
   await got.body.cancel();
 }
@@ -79,8 +99,8 @@ pages.set("/control.js", ["text/javascript", script("control script")]);
 await withChromium(async (context) => {
   const page = await context.newPage();
   await page.goto(`${other}/control`, { waitUntil: "load" });
-  for (const [name] of FILES) {
-    const url = `${origin}/u/${name}?token=${play}`;
+  for (const [at, [name]] of FILES.entries()) {
+    const url = urls[at];
     // A download ends the navigation.
     await page.goto(url, { waitUntil: "load" }).catch(() => {});
     const parts = [`<script src="${url}"></script>`, `<iframe src="${url}"></iframe>`, `<object data="${url}"></object>`];
@@ -128,6 +148,14 @@ await withChromium(async (context) => {
   await count(putsOfSegments, ["/u/1.m4s", "/u/2.m4s"]);
   await count(postsOfSegments, ["/u/3.m4s", "/u/4.m4s", "/u/3.m4s"]);
   await count(postsOfParts, ["/u/5.mp4"]);
+
+  const body = JSON.stringify({ state: "done" });
+  const path = "/u/5.mp4.status.json";
+  await fetch(`${origin}${path}?token=${admin}`, { method: "PUT", body });
+  seen.status = await page.evaluate(async ([url, token]) => {
+    const answer = await fetch(url, { headers: { Authorization: `Bearer ${token}` }, cache: "no-store" });
+    return [answer.redirected, await answer.json()];
+  }, [origin + path, upload]);
 });
 for (const one of [server, counter]) {
   one.close();

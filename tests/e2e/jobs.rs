@@ -127,6 +127,8 @@ fn an_upload_becomes_a_job_and_a_lecture_that_plays() {
     let expected = ["in%20parts", "whole"]
         .map(|name| format!("{}/courses/rails/{name}/master.m3u8", edge.origin));
     assert_eq!(shipped, expected);
+    let status = edge.send("GET", "/uploads/rails/whole.mp4.status.json", &auth, &[]);
+    assert_eq!(status.json()["state"], "done", "{}", status.text());
     let more = work(&edge, &queue, &folder.join("work"), "/courses");
     assert_eq!(more, [""; 0]);
     let link = edge.link("/courses/rails/whole/master.m3u8");

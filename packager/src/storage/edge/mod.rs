@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeZone as _, Utc};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use lectern::credential::claims::Purpose;
+use lectern::operation::status::is_status_name;
 use reqwest::header::{
     CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, RANGE,
 };
@@ -74,10 +75,12 @@ impl EdgeStore {
         } else {
             let url = self.url(&upload.path);
             let whole = upload.whole();
-            let sent = self.client.send(&upload.path, Purpose::Upload, async || {
-                let request = self.client.put(&url, upload, &whole).await?;
-                Ok(conditional(request, condition).header(CONTENT_TYPE, &upload.content_type))
-            });
+            let sent = self
+                .client
+                .send(&upload.path, purpose_of(&upload.path), async || {
+                    let request = self.client.put(&url, upload, &whole).await?;
+                    Ok(conditional(request, condition).header(CONTENT_TYPE, &upload.content_type))
+                });
             sent.await.map(drop)
         };
         match put {
@@ -257,6 +260,15 @@ impl EdgeStore {
             Ok(self.client.request(Method::DELETE, &url))
         });
         found(sent.await).map(drop)
+    }
+}
+
+/// The use of the link that stores an object. The edge takes a status from an administrator only.
+fn purpose_of(path: &str) -> Purpose {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    match is_status_name(name) {
+        true => Purpose::Admin,
+        false => Purpose::Upload,
     }
 }
 
