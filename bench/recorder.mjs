@@ -1,8 +1,9 @@
 // Measures the recorder in Chromium with fake devices, against an edge.
-//   node bench/recorder.mjs times|crashes|cuts|troubles [--origin URL] [--rounds 5] [--seed 1]
+//   node bench/recorder.mjs times|crashes|cuts|memory|troubles [--origin URL] [--rounds 5] [--seed 1]
 // LECTERN_KEYS has the edge's keys. `times` measures from the start to the Multivariant Playlist,
 // from a link to its first frame, and from the stop to the end of the playlist. `crashes` kills the
 // browser at seeded moments. `cuts` records for `--minutes 30` while the line breaks five times.
+// `memory` records for `--minutes`, beside a page that shows the same camera, and one that encodes it.
 // `troubles` stops the renderer, lets the link expire, fills the disk and denies the devices.
 import { spawnSync } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -223,6 +224,68 @@ async function cuts() {
   line.close();
 }
 
+/** What Chromium itself takes for the same camera. */
+const BASELINES = {
+  /** A preview of camera and microphone. */
+  async preview(page) {
+    await page.evaluate(async () => {
+      const wanted = { video: { width: 1280, height: 720, frameRate: 30 }, audio: true };
+      const stream = await navigator.mediaDevices.getUserMedia(wanted);
+      const video = document.createElement("video");
+      Object.assign(video, { muted: true, srcObject: stream });
+      document.body.append(video);
+      await video.play();
+    });
+  },
+  /** The same, and an encoder whose output nobody keeps. */
+  async encoder(page) {
+    await BASELINES.preview(page);
+    await page.evaluate(() => {
+      const [track] = document.querySelector("body > video").srcObject.getVideoTracks();
+      const encoder = new VideoEncoder({ output() {}, error: console.error });
+      const size = { width: 640, height: 360, framerate: 30, bitrate: 800_000 };
+      encoder.configure({ codec: "avc1.64001f", ...size, latencyMode: "realtime" });
+      const reader = new MediaStreamTrackProcessor({ track: track.clone() }).readable.getReader();
+      const encode = async () => {
+        for (let count = 0; ; count++) {
+          const { value: frame } = await reader.read();
+          if (encoder.encodeQueueSize < 4) encoder.encode(frame, { keyFrame: count % 60 === 0 });
+          frame.close();
+        }
+      };
+      void encode();
+    });
+  },
+  /** The recorder. */
+  async recorder(page) {
+    await record(page, "camera", 480);
+  },
+};
+
+async function memory() {
+  const [, ...only] = positionals;
+  for (const [name, begin] of Object.entries(BASELINES)) {
+    if (only.length > 0 && !only.includes(name)) continue;
+    await withProfiles(1, async (profile) => {
+      const recorder = await launch(profile, SMALL);
+      const { fragment } = name === "recorder" ? newFolder(name) : { fragment: "" };
+      const page = await openRecorder(recorder, origin, fragment, []);
+      await begin(page);
+      const devtools = await recorder.newCDPSession(page);
+      for (let step = 0; step < 4 * Number(values.minutes); step++) {
+        await wait(15_000);
+        await devtools.send("HeapProfiler.collectGarbage");
+        const used = await devtools.send("Runtime.getHeapUsage");
+        const sizes = [used.usedSize, used.embedderHeapUsedSize, used.backingStorageSize];
+        const [heapMb, domMb, buffersMb] = sizes.map((bytes) => Math.round(bytes / 2 ** 20));
+        const facts = { name, seconds: 15 * (step + 1), heapMb, domMb, buffersMb };
+        console.log(JSON.stringify({ ...facts, residentMb: await residentMb(profile) }));
+      }
+      await recorder.close();
+    });
+  }
+}
+
 const TROUBLES = {
   /** The renderer stands still, as on a computer that sleeps. */
   async sleep(page, profile) {
@@ -286,4 +349,4 @@ async function troubles() {
   }
 }
 
-await { times, crashes, cuts, troubles }[positionals[0]]();
+await { times, crashes, cuts, memory, troubles }[positionals[0]]();

@@ -1,5 +1,6 @@
 // The recorder: boxes, playlists, times, the order of uploads, sizes and links.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import {
   areJoinable,
@@ -25,8 +26,15 @@ import {
   middleSquare,
   shapeOf,
 } from "./src/record/shape.ts";
+import { entityTagOf } from "./src/record/entity-tag.ts";
 import { Timeline } from "./src/record/timeline.ts";
-import { HEARTBEAT_MS, judge, nextStep, retryMs } from "./src/record/upload-plan.ts";
+import {
+  HEARTBEAT_MS,
+  judge,
+  masterConditions,
+  nextStep,
+  retryMs,
+} from "./src/record/upload-plan.ts";
 import { readUploadLink, watchPage } from "./src/record/upload-link.ts";
 
 const u16 = (value) => [value >> 8, value & 255];
@@ -166,14 +174,14 @@ const segments = [
 ];
 
 test("a Media Playlist grows by segments until its end", () => {
-  const growing = mediaPlaylist(2, segments.slice(0, 1), false);
+  const growing = mediaPlaylist("2", segments.slice(0, 1), false);
   assert.equal(
     growing,
     "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:EVENT\n" +
       "#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n" +
       '#EXT-X-MAP:URI="init-2.m4s"\n#EXTINF:2.000000,\nsegment-2-1.m4s\n',
   );
-  const ended = mediaPlaylist(2, segments, true);
+  const ended = mediaPlaylist("2", segments, true);
   assert.ok(ended.startsWith(growing.replace("EVENT", "VOD")));
   assert.ok(ended.endsWith("#EXTINF:0.500000,\nsegment-2-3.m4s\n#EXT-X-ENDLIST\n"));
   assert.deepEqual(listedSeconds(ended), [2, 2, 0.5]);
@@ -193,18 +201,18 @@ test("a Multivariant Playlist has the measured rates at the end, and a bound bef
     'URI="iframes-1.m3u8"\n';
   const head = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-STREAM-INF:";
   assert.equal(
-    multivariantPlaylist(1, tracks, segments, { frameRate: 60 }),
+    multivariantPlaylist("1", tracks, segments, { frameRate: 60 }),
     `${head}BANDWIDTH=2400000,AVERAGE-BANDWIDTH=1777778,${rest}${iFrames}`,
   );
   assert.equal(
-    multivariantPlaylist(1, tracks, segments.slice(0, 1), { frameRate: 30, ceiling: 3_000_000 }),
+    multivariantPlaylist("1", tracks, segments.slice(0, 1), { frameRate: 30, ceiling: 3_000_000 }),
     `${head}BANDWIDTH=3000000,${rest}`,
   );
 });
 
 test("an I-frame playlist names the keyframe of each segment", () => {
   assert.equal(
-    iFramePlaylist(1, segments),
+    iFramePlaylist("1", segments),
     "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n" +
       '#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI="init-1.m4s"\n' +
       "#EXTINF:2.000000,\n#EXT-X-BYTERANGE:20000@80\nsegment-1-1.m4s\n" +
@@ -297,44 +305,108 @@ const growing = {
 };
 
 test("objects are stored in the order in which players need them", () => {
-  const segments = (...numbers) => ({ kind: "segments", numbers });
+  const segment = (number) => ({ kind: "segment", number });
   const playlist = (count, isEnded = false) => ({ kind: "playlist", count, isEnded });
+  const master = { kind: "master", isFinal: false };
+  const final = { kind: "master", isFinal: true };
+  const first = { listed: 0, isMasterStored: false };
   const stopped = { isStopped: true };
+  const iFrames = { kind: "i_frames" };
   const ended = { isStopped: true, isEndListed: true };
   for (const [change, now, expected] of [
-    [{ hasInit: false, segments: [], listed: 0 }, 10_000, undefined],
-    [{ isInitStored: false, segments: stored(false), listed: 0 }, 10_000, { kind: "init" }],
-    [{ segments: stored(false), listed: 0 }, 10_000, segments(1)],
-    [{ segments: stored(true), listed: 0, isMasterStored: false }, 10_000, playlist(1)],
-    // The first playlists do not wait for a second segment.
-    [{ segments: stored(true, false), listed: 0, isMasterStored: false }, 10_000, playlist(1)],
+    [{ hasInit: false, segments: [], listed: 0 }, 10_000, []],
+    // The first segment does not wait for the initialization section.
+    [{ ...first, isInitStored: false, segments: [] }, 10_000, [{ kind: "init" }]],
     [
-      { segments: stored(true, false), listed: 1, isMasterStored: false },
+      { ...first, isInitStored: false, segments: stored(false) },
       10_000,
-      { kind: "master", isFinal: false },
+      [{ kind: "init" }, segment(1)],
     ],
-    [{ segments: stored(true, true, false) }, 10_000, segments(3)],
-    [{ segments: stored(true, true, true) }, 10_100, playlist(3)],
+    [{ ...first, isInitStored: false, segments: stored(true) }, 10_000, [{ kind: "init" }]],
+    [{ ...first, segments: stored(false) }, 10_000, [segment(1)]],
+    // Both playlists follow at once, and wait for no second segment.
+    [{ ...first, segments: stored(true) }, 10_000, [playlist(1), master]],
+    [{ ...first, segments: stored(true, false) }, 10_000, [playlist(1), master, segment(2)]],
+    [{ segments: stored(true, true, false) }, 10_000, [segment(3)]],
+    [{ segments: stored(true, true, true) }, 10_100, [playlist(3)]],
     // After a cut line, playlists name what is stored while the rest follows.
-    [{ segments: stored(true, true, true, false) }, 11_000, segments(4)],
-    [{ segments: stored(true, true, true, false) }, 12_000, playlist(3)],
-    [{}, 10_000 + HEARTBEAT_MS - 1, undefined],
-    [{}, 10_000 + HEARTBEAT_MS, playlist(2)],
+    [{ segments: stored(true, true, true, false) }, 11_000, [segment(4)]],
+    [{ segments: stored(true, true, true, false) }, 12_000, [playlist(3), segment(4)]],
+    [{}, 10_000 + HEARTBEAT_MS - 1, []],
+    [{}, 10_000 + HEARTBEAT_MS, [playlist(2)]],
+    // A segment that takes long delays no heartbeat.
+    [
+      { segments: stored(true, true, false) },
+      10_000 + HEARTBEAT_MS,
+      [playlist(2), segment(3)],
+    ],
+    [
+      { segments: stored(true, true, ...LATE) },
+      10_000 + HEARTBEAT_MS,
+      [playlist(2), segment(3), segment(4), segment(5)],
+    ],
     // No playlist names a segment behind one that is missing.
-    [{ segments: stored(true, false, true), listed: 1 }, 11_000, segments(2)],
-    [{ segments: stored(true, false, true, false), listed: 1 }, 11_000, segments(2, 4)],
+    [{ segments: stored(true, false, true), listed: 1 }, 11_000, [segment(2)]],
+    [
+      { segments: stored(true, false, true, false), listed: 1 },
+      11_000,
+      [segment(2), segment(4)],
+    ],
     // Behind a long line, playlists are rare.
-    [{ segments: stored(true, true, true, ...LATE) }, 12_000, segments(4, 5, 6)],
-    [{ segments: stored(true, true, true, ...LATE) }, 20_000, playlist(3)],
-    [{ ...stopped, segments: stored(true, true, false) }, 10_100, segments(3)],
-    [stopped, 10_100, playlist(2, true)],
-    [ended, 10_100, { kind: "i_frames" }],
-    [{ ...ended, isIFramesStored: true }, 10_100, { kind: "master", isFinal: true }],
-    [{ ...ended, isIFramesStored: true, isMasterFinal: true }, 10_100, { kind: "announce" }],
-    [{ ...growing, ...ended, isIFramesStored: true, isMasterFinal: true, isAnnounced: true }, 0],
-    [{ ...stopped, segments: [], listed: 0 }, 99_000, undefined],
+    [
+      { segments: stored(true, true, true, ...LATE) },
+      12_000,
+      [segment(4), segment(5), segment(6)],
+    ],
+    [
+      { segments: stored(true, true, true, ...LATE) },
+      20_000,
+      [playlist(3), segment(4), segment(5), segment(6)],
+    ],
+    [{ ...stopped, segments: stored(true, true, false) }, 10_100, [segment(3)]],
+    [stopped, 10_100, [playlist(2, true), iFrames]],
+    [{ ...stopped, isIFramesStored: true }, 10_100, [playlist(2, true)]],
+    [ended, 10_100, [iFrames]],
+    [{ ...ended, isIFramesStored: true, isMasterStored: false }, 10_100, [master]],
+    [{ ...ended, isIFramesStored: true }, 10_100, [final]],
+    [{ ...ended, isIFramesStored: true, isMasterFinal: true }, 10_100, [{ kind: "announce" }]],
+    [
+      { ...ended, isIFramesStored: true, isMasterFinal: true, isAnnounced: true },
+      99_000,
+      [],
+    ],
+    [{ ...stopped, segments: [], listed: 0 }, 99_000, []],
   ]) {
-    assert.deepEqual(nextStep({ ...growing, ...change }, now), expected, JSON.stringify(change));
+    assert.deepEqual(allSteps({ ...growing, ...change }, now), expected, JSON.stringify(change));
+  }
+});
+
+/** Steps that begin one after the other while none of them ends. */
+function allSteps(state, now) {
+  const [busy, steps] = [new Set(), []];
+  for (let step; (step = nextStep(state, busy, now)); steps.push(step)) {
+    busy.add(step.kind === "segment" ? `segment ${step.number}` : step.kind);
+  }
+  return steps;
+}
+
+test("a Multivariant Playlist replaces none but its own", () => {
+  const absent = { "If-None-Match": "*" };
+  const own = { "If-Match": '"a", "b"' };
+  for (const [isStored, tags, expected] of [
+    [false, [], [absent]],
+    [false, ['"a"', '"b"'], [absent, own]],
+    [true, ['"a"', '"b"'], [own, absent]],
+  ]) {
+    assert.deepEqual(masterConditions(isStored, tags), expected);
+  }
+});
+
+test("an entity-tag is the MD5 of a text", () => {
+  for (const length of [0, 1, 55, 56, 57, 63, 64, 65, 119, 120, 4_000]) {
+    const text = "é#EXTM3U\n".repeat(500).slice(0, length);
+    const expected = createHash("md5").update(text).digest("hex");
+    assert.equal(entityTagOf(text), `"${expected}"`, `${length}`);
   }
 });
 
@@ -432,7 +504,12 @@ test("a status is read with its bounds, and nothing else is one", () => {
     percent: 100,
     rungs: ["480p"],
     text: "",
+    isFinal: false,
   });
+  for (const [code, expected] of [["too_long", true], ["given_up", true], ["damaged", false]]) {
+    const failed = JSON.stringify({ state: "failed", error: { code, text: "x" } });
+    assert.equal(readStatus(failed).isFinal, expected, code);
+  }
   assert.equal(readStatus('{"state":"failed","error":{"text":"no video"}}').text, "no video");
   for (const text of ["", "null", "[]", '{"state":"else"}', "<html>"]) {
     assert.equal(readStatus(text), undefined, text);

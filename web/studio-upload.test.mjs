@@ -171,6 +171,20 @@ test("an upload whose last answer is lost is stored once", async () => {
   assert.deepEqual(await small.run(), { name: "exists", isMaybeOwn: true });
 });
 
+test("a status that an earlier upload left is read once, before the object is stored", async () => {
+  for (const size of [1_000, 40 * MIB]) {
+    const { edge, run, ports, journal } = around(size);
+    const reads = [];
+    ports.readStatusTime = async () => (reads.push(edge.log.length), 100 + reads.length);
+    edge.objects.set(PATH, "other");
+    assert.equal((await run()).name, "exists");
+    const entry = await journal.get(PATH);
+    await journal.put({ ...entry, mayReplace: true });
+    assert.deepEqual(await run(), { name: "stored" });
+    assert.deepEqual([reads.length, (await journal.get(PATH)).statusBefore], [1, 101]);
+  }
+});
+
 test("an expired link keeps the journal, and a new one goes on", async () => {
   const { edge, run, isWhole } = around(100 * MIB);
   let sent = 0;

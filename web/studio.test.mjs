@@ -9,7 +9,7 @@ import { isSegmentCut } from "./src/studio/matroska.ts";
 import { numberedName, objectNameOf } from "./src/studio/object-name.ts";
 import { bytesOf, isOneRequest, missingParts, partRange, planParts } from "./src/studio/parts.ts";
 import { RateMeter } from "./src/studio/rate.ts";
-import { isFinal, isWatchLinkOf, parseStatus, pollDelayMs } from "./src/studio/status.ts";
+import { isFinal, isNewer, isWatchLinkOf, parseStatus, pollDelayMs } from "./src/studio/status.ts";
 import { viewOf } from "./src/studio/view.ts";
 import { isAllowedType, mediaWarnings, sizeWarnings } from "./src/studio/warnings.ts";
 import en from "./src/texts/studio/upload-en.json" with { type: "json" };
@@ -142,13 +142,17 @@ test("a status is read with bounds, and polled more and more rarely", () => {
   const full = { state: "playing", percent: 40.7, lecture: "/courses/rails/intro/", rungs: ["480p", 7], updated: 1_800_000_000 };
   assert.deepEqual(parseStatus(JSON.stringify(full)), { ...full, percent: 40, rungs: ["480p"] });
   const failed = { state: "failed", error: { code: "no_video", text: "The file has no video." } };
-  assert.deepEqual(parseStatus(JSON.stringify(failed)), { state: "failed", rungs: [], failure: "The file has no video." });
+  assert.deepEqual(parseStatus(JSON.stringify(failed)), { state: "failed", rungs: [], failure: "The file has no video.", failureCode: "no_video" });
   for (const text of ["", "[]", "null", "{}", '{"state":"melting"}', '{"state":"constructor"}', "<html>"])
     assert.equal(parseStatus(text), undefined, text);
   assert.deepEqual(parseStatus('{"state":"waiting","percent":1e9,"lecture":"x","rungs":"480p","error":"no"}'), { state: "waiting", rungs: [] });
   const long = parseStatus(JSON.stringify({ state: "failed", error: { text: "x".repeat(9_999) }, rungs: Array(99).fill("y") }));
   assert.deepEqual([long.failure.length, long.rungs.length], [500, 20]);
-  assert.deepEqual(["waiting", "packaging", "playing", "done", "failed"].map((state) => isFinal({ state })), [false, false, false, true, true]);
+  assert.deepEqual(["waiting", "packaging", "playing", "done", "failed"].map((state) => isFinal({ state })), [false, false, false, true, false]);
+  // The queue repeats a job that failed, unless a limit or its last attempt ends it.
+  assert.deepEqual(["damaged", "too_large", "too_long", "given_up"].map((failureCode) => isFinal({ state: "failed", failureCode })), [false, true, true, true]);
+  for (const [updated, before, expected] of [[5, undefined, true], [undefined, 5, true], [5, 5, false], [4, 5, false], [6, 5, true]])
+    assert.equal(isNewer({ updated }, before), expected, `${updated} ${before}`);
   assert.deepEqual([0, 1, 100].map((unchanged) => Math.round(pollDelayMs(unchanged))), [2_000, 2_800, 30_000]);
   const watch = new URL(`${EDGE}/courses/gr%C3%BCn/intro/master.m3u8?token=t`);
   assert.deepEqual(

@@ -41,8 +41,8 @@ fn a_recording_plays_meanwhile_and_goes_on_after_a_crash() {
     assert_eq!(seen["watched"]["isWhole"], true, "{shown}");
     assert_eq!(
         seen["again"],
-        "There is a recording under this link already. \
-         This one goes on here, and is not stored yet.",
+        "This folder already holds a recording. Ask for a new link. \
+         This recording goes on here, and is not stored yet.",
         "{shown}"
     );
 

@@ -14,7 +14,7 @@ import {
   Quality,
   VideoSample,
 } from "mediabunny";
-import { listedSeconds, SEGMENT_SECONDS } from "./playlist.ts";
+import { FIRST_SEGMENT_SECONDS, listedSeconds, SEGMENT_SECONDS } from "./playlist.ts";
 import { AUDIO_BIT_RATE, type VideoShape } from "./shape.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -72,7 +72,8 @@ export class Capture {
     this.#output = new Output({
       format: new HlsOutputFormat({
         segmentFormat: new CmafOutputFormat(),
-        targetDuration: SEGMENT_SECONDS,
+        // A segment ends with the first keyframe behind this.
+        targetDuration: FIRST_SEGMENT_SECONDS,
         live: true,
         onPlaylist: (text) => sink.takeLengths(listedSeconds(text)),
       }),
@@ -113,6 +114,7 @@ export class Capture {
     timeline: Timeline,
     paint: Painter,
   ): MediaStreamVideoTrackSource {
+    let isFirst = timeline.seconds === 0;
     const source = new MediaStreamVideoTrackSource(
       track,
       {
@@ -129,10 +131,14 @@ export class Capture {
             const placed = timeline.place("video", frame.timestamp, secondsNow());
             if (!placed) return null;
             if (placed.gapSeconds > 0) this.#sink.onGap(placed.gapSeconds);
+            const endsFirst = isFirst && placed.seconds >= FIRST_SEGMENT_SECONDS;
+            if (endsFirst) isFirst = false;
+            const encodeOptions = endsFirst ? { keyFrame: true } : {};
             const times = { timestamp: placed.seconds, duration: frame.duration || 1 / frameRate };
             const painted = paint(frame);
-            if (painted) return new VideoSample(painted, times);
+            if (painted) return new VideoSample(painted, { ...times, encodeOptions });
             frame.setTimestamp(placed.seconds);
+            frame.setEncodeOptions(encodeOptions);
             return frame;
           },
         },

@@ -9,8 +9,9 @@ import { SetupPanel } from "./setup-panel.ts";
 import { lowerHeight, shapeOf, type VideoShape } from "./shape.ts";
 import { copyLink, followPackaging, showWatch } from "./status-panel.ts";
 import type { RecordingStore } from "./store.ts";
-import { readUploadLink, type UploadLink } from "./upload-link.ts";
-import { Uploader, type UploadTrouble } from "./uploader.ts";
+import { pathOf, readUploadLink, type UploadLink } from "./upload-link.ts";
+import type { UploadTrouble } from "./trouble.ts";
+import { Uploader } from "./uploader.ts";
 import { download, element, type View } from "./view.ts";
 
 const COUNTDOWN_SECONDS = 3;
@@ -25,8 +26,8 @@ export class RecorderFlow {
   #uploader: Uploader | undefined;
   #session: Session | undefined;
   #status = new AbortController();
-  /** The creator agreed that another recording goes. */
-  #isReplacing = false;
+  /** The folder holds another recording, so that this one may move. */
+  #isTaken = false;
   #uploading: Promise<void> = Promise.resolve();
   #startedAt = 0;
   #stoppedAt = 0;
@@ -109,7 +110,7 @@ export class RecorderFlow {
     const earlier = this.#recording;
     const limit = Number(element<HTMLSelectElement>("quality").value);
     const shape = earlier?.row.shape ?? (await this.#countDown(tracks, limit));
-    const recording = earlier ?? (await this.#create(shape, tracks.audio !== undefined, 1));
+    const recording = earlier ?? (await this.#create(shape, tracks.audio !== undefined));
     const track = this.#inputs.mainTrack(source);
     if (!track) return this.#setup.showPreview();
     this.#view.hide("setup");
@@ -158,9 +159,14 @@ export class RecorderFlow {
     this.#view.hide("countdown");
   }
 
-  async #create(shape: VideoShape, hasAudio: boolean, attempt: number): Promise<Recording> {
+  async #create(
+    shape: VideoShape,
+    hasAudio: boolean,
+    replaced: string[] = [],
+  ): Promise<Recording> {
     const { folder } = this.#link;
-    const recording = await Recording.create(this.#store, { folder, attempt, shape, hasAudio });
+    const facts = { folder, shape, hasAudio, replaced };
+    const recording = await Recording.create(this.#store, facts);
     this.#take(recording);
     return recording;
   }
@@ -260,30 +266,32 @@ export class RecorderFlow {
   #showTrouble(trouble: UploadTrouble | undefined): void {
     const save = { text: "save" as const, run: () => void this.#save() };
     this.#view.hide("relink");
+    this.#isTaken = trouble?.kind === "exists";
     if (!trouble) return this.#view.notice("upload");
     if (trouble.kind === "offline") this.#view.notice("upload", "offline");
     else if (trouble.kind === "new_link") {
       this.#view.notice("upload", trouble.isExpired ? "link_expired" : "link_refused", {}, [save]);
       this.#view.show("relink");
-    } else if (trouble.kind === "exists" && this.#isReplacing) {
-      // That name is taken as well.
-      void this.#replace();
     } else if (trouble.kind === "exists") {
-      const replace = { text: "replace" as const, run: () => void this.#replace() };
-      this.#view.notice("upload", "exists", {}, [replace, save]);
+      this.#view.notice("upload", "exists", {}, [save]);
+      this.#view.show("relink");
+    } else if (trouble.kind === "unreadable") {
+      this.#view.notice("upload", "unreadable", {}, [save]);
     } else {
       const { status, detail } = trouble;
       this.#view.notice("upload", "refused", { status, detail }, [save]);
     }
   }
 
-  /** Stores under other names. The Multivariant Playlist then names these. */
-  async #replace(): Promise<void> {
-    const { attempt = 1 } = this.#recording?.row ?? {};
-    this.#isReplacing = true;
-    this.#view.notice("upload");
-    await this.#recording?.update({ attempt: attempt + 1, isInitSent: false });
-    this.#uploader?.goOn();
+  /** Stores the recording in the folder of another link, and nothing more in its first one. */
+  async #move(recording: Recording, link: UploadLink): Promise<void> {
+    await this.#endUpload();
+    await new Uploader(recording, this.#link.token).discard();
+    await recording.moveTo(link.folder);
+    this.#link = link;
+    element("relink-text").textContent = "";
+    this.#showTrouble(undefined);
+    this.#upload();
   }
 
   #pasted(): string {
@@ -297,9 +305,16 @@ export class RecorderFlow {
     if (typeof link === "string" || link.isExpired) {
       return this.#view.write("relink-text", "bad_link");
     }
-    if (link.folder !== this.#link.folder) {
-      if (!this.#recording) return location.reload();
-      return this.#view.write("relink-text", "other_folder", { path: this.#link.path });
+    const recording = this.#recording;
+    const folder = recording?.row.target ?? this.#link.folder;
+    const isSame = link.folder === folder;
+    if (recording && this.#isTaken) {
+      if (isSame) return this.#view.write("relink-text", "exists");
+      return this.#move(recording, link);
+    }
+    if (!isSame) {
+      if (!recording) return location.reload();
+      return this.#view.write("relink-text", "other_folder", { path: pathOf(folder) });
     }
     this.#link = { ...link, watch: link.watch ?? this.#link.watch };
     element("relink-text").textContent = "";
@@ -310,10 +325,9 @@ export class RecorderFlow {
 
   async #stop(): Promise<void> {
     this.#stoppedAt = performance.now();
-    const copied = copyLink(this.#view, this.#link.watch);
+    void copyLink(this.#view, this.#link.watch);
     await this.#endCapture();
     this.#inputs.close();
-    await copied;
     await this.#finish();
   }
 
@@ -324,7 +338,10 @@ export class RecorderFlow {
     this.#view.hide("setup", "live", "stage", "found");
     this.#view.show("studio", "finishing");
     this.#upload();
-    await recording.update({ isStopped: true });
+    const saved = recording.update({ isStopped: true });
+    // The end of the playlist does not wait for the disk.
+    this.#uploader?.wake();
+    await saved;
   }
 
   async #finishFound(): Promise<void> {
@@ -342,7 +359,7 @@ export class RecorderFlow {
     if (!(await this.#view.ask("restart_question", "yes_restart"))) return;
     await this.#session?.cancel().catch(() => {});
     this.#session = undefined;
-    const { attempt = 0 } = this.#recording?.row ?? {};
+    const { masterTags } = this.#recording?.row ?? {};
     await this.#forget();
     const source = this.#setup.choice.source;
     const video = this.#inputs.mainTrack(source);
@@ -350,7 +367,7 @@ export class RecorderFlow {
     const audio = this.#inputs.hasAudio ? this.#inputs.audioTrack() : undefined;
     const limit = Number(element<HTMLSelectElement>("quality").value);
     const shape = await this.#countDown({ video, audio }, limit);
-    const recording = await this.#create(shape, audio !== undefined, attempt + 1);
+    const recording = await this.#create(shape, audio !== undefined, masterTags);
     this.#upload();
     await this.#capture(recording, { video, audio });
   }
@@ -368,17 +385,21 @@ export class RecorderFlow {
 
   async #forget(): Promise<void> {
     const recording = this.#recording;
-    this.#uploader?.close();
-    this.#uploader = undefined;
-    await this.#uploading;
+    await this.#endUpload();
     if (!recording) return;
     await new Uploader(recording, this.#link.token).discard();
     await recording.remove();
     this.#recording = undefined;
   }
 
+  async #endUpload(): Promise<void> {
+    this.#uploader?.close();
+    this.#uploader = undefined;
+    await this.#uploading;
+  }
+
   async #save(): Promise<void> {
-    const file = await this.#recording?.file();
+    const file = await this.#recording?.file().catch(() => undefined);
     if (!file) return this.#view.notice("save", "save_failed");
     const name = this.#link.path.split("/").filter(Boolean).at(-1) ?? "recording";
     download(file, `${name}.mp4`);
@@ -392,8 +413,8 @@ export class RecorderFlow {
     this.#view.show("done");
     showWatch(this.#view, this.#link.watch, this.#link.path);
     void recording.remove();
-    const { folder } = this.#link;
-    void followPackaging(this.#view, folder, () => this.#link.token, this.#status.signal);
+    const { target } = recording.row;
+    void followPackaging(this.#view, target, () => this.#link.token, this.#status.signal);
   }
 
   // What is shown meanwhile.
@@ -427,14 +448,15 @@ export class RecorderFlow {
     const waiting = segments.length - stored;
     const key = waiting > 1 ? "stored_part" : "stored_all";
     this.#view.write("stored", key, { waiting });
-    this.#view.write("watchable", row.isMasterStored ? "live" : "not_live");
+    const isWatchable = row.isMasterStored && row.listed > 0;
+    this.#view.write("watchable", isWatchable ? "live" : "not_live");
     const progress = element<HTMLProgressElement>("finishing-progress");
     document.documentElement.dataset.keptSeconds = recording.seconds.toFixed(2);
     const last = [row.isEndListed, row.isIFramesStored, row.isMasterFinal, row.isAnnounced];
     progress.max = segments.length + last.length;
     progress.value = stored + last.filter(Boolean).length;
     this.#view.write("finishing-text", key, { waiting });
-    if (row.isMasterStored && this.#session) {
+    if (isWatchable && this.#session) {
       showWatch(this.#view, this.#link.watch, this.#link.path);
     }
     this.#noteTimes();

@@ -3,6 +3,8 @@ import type { TrackFacts } from "./mp4.ts";
 
 /** Length of a Media Segment. */
 export const SEGMENT_SECONDS = 2;
+/** Length of the first two, so that others can watch sooner. */
+export const FIRST_SEGMENT_SECONDS = 1;
 /**
  * `EXT-X-TARGETDURATION`, which must not change. The frame that ends a segment may be late by
  * nearly `LONGEST_GAP_SECONDS` of the timeline.
@@ -24,20 +26,29 @@ export interface ListedSegment {
   keyframe: { offset: number; bytes: number } | undefined;
 }
 
-/** Names of an attempt's objects. Each new attempt has new names, so that no cache mixes them. */
+/**
+ * Names of a recording's objects. Its random id keeps two recordings in one folder apart, and no
+ * cache mixes them.
+ */
 export const names = {
-  init: (attempt: number) => `init-${attempt}.m4s`,
-  playlist: (attempt: number) => `playlist-${attempt}.m3u8`,
-  iFrames: (attempt: number) => `iframes-${attempt}.m3u8`,
-  segment: (attempt: number, number: number) => `segment-${attempt}-${number}.m4s`,
+  init: (id: string) => `init-${id}.m4s`,
+  playlist: (id: string) => `playlist-${id}.m3u8`,
+  iFrames: (id: string) => `iframes-${id}.m3u8`,
+  segment: (id: string, number: number) => `segment-${id}-${number}.m4s`,
 };
+
+/** Makes an id of 12 hexadecimal digits. */
+export function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(6));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 /**
  * Writes the Media Playlist of the stored segments. It is an event until its end, and a recording
  * from then on.
  */
 export function mediaPlaylist(
-  attempt: number,
+  id: string,
   segments: readonly ListedSegment[],
   isEnded: boolean,
 ): string {
@@ -48,31 +59,31 @@ export function mediaPlaylist(
     `#EXT-X-PLAYLIST-TYPE:${isEnded ? "VOD" : "EVENT"}`,
     "#EXT-X-INDEPENDENT-SEGMENTS",
     "#EXT-X-START:TIME-OFFSET=0,PRECISE=YES",
-    `#EXT-X-MAP:URI="${names.init(attempt)}"`,
+    `#EXT-X-MAP:URI="${names.init(id)}"`,
   ];
   for (const { number, seconds } of segments) {
-    lines.push(`#EXTINF:${seconds.toFixed(6)},`, names.segment(attempt, number));
+    lines.push(`#EXTINF:${seconds.toFixed(6)},`, names.segment(id, number));
   }
   if (isEnded) lines.push("#EXT-X-ENDLIST");
   return `${lines.join("\n")}\n`;
 }
 
 /** Writes the I-frame playlist of a recording that has ended. Players show it while they seek. */
-export function iFramePlaylist(attempt: number, segments: readonly ListedSegment[]): string {
+export function iFramePlaylist(id: string, segments: readonly ListedSegment[]): string {
   const lines = [
     "#EXTM3U",
     "#EXT-X-VERSION:7",
     `#EXT-X-TARGETDURATION:${TARGET_SECONDS}`,
     "#EXT-X-PLAYLIST-TYPE:VOD",
     "#EXT-X-I-FRAMES-ONLY",
-    `#EXT-X-MAP:URI="${names.init(attempt)}"`,
+    `#EXT-X-MAP:URI="${names.init(id)}"`,
   ];
   for (const { number, seconds, keyframe } of segments) {
     if (!keyframe) continue;
     lines.push(
       `#EXTINF:${seconds.toFixed(6)},`,
       `#EXT-X-BYTERANGE:${keyframe.bytes}@${keyframe.offset}`,
-      names.segment(attempt, number),
+      names.segment(id, number),
     );
   }
   return `${lines.join("\n")}\n#EXT-X-ENDLIST\n`;
@@ -83,7 +94,7 @@ export function iFramePlaylist(attempt: number, segments: readonly ListedSegment
  * the recording has ended, and the rates are measured.
  */
 export function multivariantPlaylist(
-  attempt: number,
+  id: string,
   tracks: readonly TrackFacts[],
   segments: readonly ListedSegment[],
   { frameRate, ceiling }: { frameRate: number; ceiling?: number | undefined },
@@ -106,13 +117,13 @@ export function multivariantPlaylist(
     "#EXT-X-VERSION:7",
     "#EXT-X-INDEPENDENT-SEGMENTS",
     `#EXT-X-STREAM-INF:${attributes.join(",")}`,
-    names.playlist(attempt),
+    names.playlist(id),
   ];
   if (isEnded && video) {
     const frames = segments.map((one) => ({ ...one, bytes: one.keyframe?.bytes ?? 0 }));
     const codecs = `CODECS="${video.codec}"`;
     const rates = [`BANDWIDTH=${bitRates(frames).peak}`, codecs, ...size];
-    lines.push(`#EXT-X-I-FRAME-STREAM-INF:${rates.join(",")},URI="${names.iFrames(attempt)}"`);
+    lines.push(`#EXT-X-I-FRAME-STREAM-INF:${rates.join(",")},URI="${names.iFrames(id)}"`);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -7,7 +7,7 @@ import {
   readTracks,
   type TrackFacts,
 } from "./mp4.ts";
-import { mayEnd } from "./playlist.ts";
+import { mayEnd, newId } from "./playlist.ts";
 import { ceilingOf, type VideoShape } from "./shape.ts";
 import {
   DiskFull,
@@ -18,6 +18,8 @@ import {
 
 /** Bytes of segments that memory holds while the disk is full. */
 const MEMORY_BYTES = 64 << 20;
+/** The newest segments, which memory keeps until they are stored: no upload waits for the disk. */
+const RECENT = 2;
 
 /** A continued recording has another encoder than before. Its segments cannot be joined. */
 export class OtherEncoder extends Error {}
@@ -29,6 +31,7 @@ export class Recording {
   /** Bodies that the disk has no room for. */
   readonly #held = new Map<number, ArrayBuffer>();
   #heldBytes = 0;
+  readonly #recent = new Map<number, ArrayBuffer>();
   #fresh: StoredSegment | undefined;
   #isFreshTail = false;
   #tracks: TrackFacts[];
@@ -45,11 +48,12 @@ export class Recording {
 
   static async create(
     store: RecordingStore,
-    { folder, attempt, shape, hasAudio }: {
+    { folder, shape, hasAudio, replaced = [] }: {
       folder: string;
-      attempt: number;
       shape: VideoShape;
       hasAudio: boolean;
+      /** Entity-tags of Multivariant Playlists that this one may replace. */
+      replaced?: string[];
     },
   ): Promise<Recording> {
     await store.remove(folder);
@@ -57,12 +61,13 @@ export class Recording {
       store,
       {
         folder,
-        attempt,
+        target: folder,
+        id: newId(),
         shape,
         hasAudio,
         startedAt: Date.now(),
         isStopped: false,
-        isInitSent: false,
+        masterTags: replaced,
         isInitStored: false,
         listed: 0,
         isMasterStored: false,
@@ -80,7 +85,7 @@ export class Recording {
   /** Finds the recording of a folder, as the last visit left it. */
   static async find(store: RecordingStore, folder: string): Promise<Recording | undefined> {
     const row = await store.find(folder);
-    return row && new Recording(store, row, await store.segments(folder));
+    return row && new Recording(store, row, await store.segments(row.folder));
   }
 
   get tracks(): readonly TrackFacts[] {
@@ -137,6 +142,7 @@ export class Recording {
     this.#isFreshTail = isTail;
     try {
       await this.#store.add(segment, body);
+      this.#remember(number, body);
       this.onDisk(false);
     } catch (error) {
       if (!(error instanceof DiskFull)) throw error;
@@ -161,7 +167,7 @@ export class Recording {
 
   /** Reads a listed segment. */
   async body(number: number): Promise<ArrayBuffer | undefined> {
-    const held = this.#held.get(number);
+    const held = this.#held.get(number) ?? this.#recent.get(number);
     const body = held ?? (await this.#store.body(this.row.folder, number));
     const listed = this.segments.find((segment) => segment.number === number);
     if (body && listed) fillSegment(body, this.#tracks, listed.seconds);
@@ -172,8 +178,22 @@ export class Recording {
     segment.isStored = true;
     this.#heldBytes -= this.#held.get(segment.number)?.byteLength ?? 0;
     this.#held.delete(segment.number);
+    this.#recent.delete(segment.number);
     await this.#saveSegment(segment);
     this.onChange();
+  }
+
+  /** Stores all of it in another folder, because nobody can watch it in this one. */
+  async moveTo(target: string): Promise<void> {
+    await Promise.all(
+      this.segments.map((segment) => {
+        segment.isStored = false;
+        return this.#saveSegment(segment);
+      }),
+    );
+    const nothing = { isInitStored: false, listed: 0, isMasterStored: false, isEndListed: false };
+    const later = { isIFramesStored: false, isMasterFinal: false, masterTags: [] };
+    await this.update({ target, ...nothing, ...later });
   }
 
   async update(change: Partial<StoredRecording>): Promise<void> {
@@ -192,13 +212,21 @@ export class Recording {
   async file(): Promise<Blob | undefined> {
     const { init } = this.row;
     if (!init || this.segments.length === 0) return undefined;
-    const parts: ArrayBuffer[] = [init];
+    // The browser keeps large blobs on the disk.
+    const parts = [new Blob([init])];
     for (const { number } of this.segments) {
       const body = await this.body(number);
       if (!body) return undefined;
-      parts.push(body);
+      parts.push(new Blob([body]));
     }
     return new Blob(parts, { type: "video/mp4" });
+  }
+
+  #remember(number: number, body: ArrayBuffer): void {
+    this.#recent.set(number, body);
+    for (const old of this.#recent.keys()) {
+      if (old <= number - RECENT) this.#recent.delete(old);
+    }
   }
 
   async #saveSegment(segment: StoredSegment): Promise<void> {

@@ -26,7 +26,7 @@ export async function followPackaging(
       const bar = element<HTMLProgressElement>("status-progress");
       bar.hidden = isOver || state === "waiting";
       bar.value = percent;
-      if (isOver) return;
+      if (status.isFinal) return;
     }
     await new Promise((resolve) => setTimeout(resolve, askAgainMs(silent)));
   }

@@ -3,17 +3,23 @@ import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { ListedSegment } from "./playlist.ts";
 import type { VideoShape } from "./shape.ts";
 
-/** A recording, and the state of its objects at the edge. Its key is the folder's URL. */
+/**
+ * A recording, and the state of its objects at the edge. Its key is the URL of its first link's
+ * folder.
+ */
 export interface StoredRecording {
   folder: string;
-  attempt: number;
+  /** The URL of the folder that it is stored in: another one if the first held a recording. */
+  target: string;
+  /** The part of its objects' names that no other recording has. */
+  id: string;
   shape: VideoShape;
   hasAudio: boolean;
   startedAt: number;
   init?: ArrayBuffer;
   isStopped: boolean;
-  /** The initialization section was sent once. A later 412 is then the answer to an own object. */
-  isInitSent: boolean;
+  /** Entity-tags of Multivariant Playlists that were sent, and so may be stored. */
+  masterTags: string[];
   isInitStored: boolean;
   listed: number;
   isMasterStored: boolean;
@@ -35,6 +41,7 @@ interface RecorderSchema extends DBSchema {
 }
 
 const NAME = "lectern-recorder";
+const VERSION = 2;
 
 /** The disk is full, and nothing could be removed for the segment. */
 export class DiskFull extends Error {}
@@ -47,8 +54,10 @@ export class RecordingStore {
   }
 
   static async open(): Promise<RecordingStore> {
-    const db = await openDB<RecorderSchema>(NAME, 1, {
+    const db = await openDB<RecorderSchema>(NAME, VERSION, {
       upgrade(created) {
+        // Version 1 was never released.
+        for (const name of [...created.objectStoreNames]) created.deleteObjectStore(name);
         created.createObjectStore("recordings", { keyPath: "folder" });
         created.createObjectStore("segments", { keyPath: ["folder", "number"] });
         created.createObjectStore("bodies");
@@ -57,8 +66,11 @@ export class RecordingStore {
     return new RecordingStore(db);
   }
 
-  find(folder: string): Promise<StoredRecording | undefined> {
-    return this.#db.get("recordings", folder);
+  /** Finds the recording that is stored in a folder, or began with a link to it. */
+  async find(folder: string): Promise<StoredRecording | undefined> {
+    const own = await this.#db.get("recordings", folder);
+    if (own) return own;
+    return (await this.#db.getAll("recordings")).find(({ target }) => target === folder);
   }
 
   segments(folder: string): Promise<StoredSegment[]> {

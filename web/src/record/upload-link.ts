@@ -39,7 +39,7 @@ export function readUploadLink(
   const isExpired = exp !== undefined && exp < nowSeconds;
   const watch = watchPage(url.searchParams.get("watch"), origin);
   const folder = url.origin + url.pathname;
-  return { folder, path: readable(url.pathname), token, watch, isExpired };
+  return { folder, path: pathOf(folder), token, watch, isExpired };
 }
 
 /** The page that plays a link: the player page for a playlist of the edge, else the link itself. */
@@ -56,7 +56,9 @@ export function watchPage(link: string | null, origin: string): string | undefin
   return isPlaylist ? `${origin}/_lectern/play#${url.pathname}${url.search}` : url.href;
 }
 
-function readable(path: string): string {
+/** The path of a URL, as people read it. */
+export function pathOf(url: string): string {
+  const path = new URL(url).pathname;
   try {
     return decodeURIComponent(path);
   } catch {

@@ -1,5 +1,4 @@
-// The order in which a recording is stored. A segment is stored before a playlist names it, and
-// playlists name segments in order. Pure.
+// The order in which a recording is stored. A playlist names stored segments only, in order. Pure.
 
 /** The state of a recording at the edge, and of what waits for it. */
 export interface UploadState {
@@ -23,14 +22,14 @@ export interface UploadState {
 
 export type UploadStep =
   | { kind: "init" }
-  | { kind: "segments"; numbers: number[] }
+  | { kind: "segment"; number: number }
   | { kind: "playlist"; count: number; isEnded: boolean }
   | { kind: "i_frames" }
   | { kind: "master"; isFinal: boolean }
   | { kind: "announce" };
 
-/** Segments that are stored at once. */
-const LANES = 3;
+/** Segments that are on their way at once. */
+export const LANES = 3;
 /** The time between Media Playlists while older segments are being stored, in milliseconds. */
 const LISTING_MS = 2_000;
 /** The same behind a long line of segments: a slow line has no room for many playlists. */
@@ -41,32 +40,67 @@ const LATE_LISTING_MS = 10_000;
  */
 export const HEARTBEAT_MS = 25_000;
 
-/** Returns the next object to store. */
-export function nextStep(state: UploadState, nowMs: number): UploadStep | undefined {
-  const { segments, listed, isStopped } = state;
-  if (!state.hasInit) return undefined;
-  if (!state.isInitStored) return { kind: "init" };
+/** The lane of a step. Two steps of one lane store the same object, so they never overlap. */
+export function laneOf(step: UploadStep): string {
+  return step.kind === "segment" ? `segment ${step.number}` : step.kind;
+}
+
+/** Returns the next object to store beside those whose lanes are busy. */
+export function nextStep(
+  state: UploadState,
+  busy: ReadonlySet<string>,
+  nowMs: number,
+): UploadStep | undefined {
+  return wantedSteps(state, nowMs).find((step) => !busy.has(laneOf(step)));
+}
+
+/** Objects that may be stored now, the most urgent first. */
+function wantedSteps(state: UploadState, nowMs: number): UploadStep[] {
+  const { segments, isInitStored, isStopped } = state;
+  if (!state.hasInit) return [];
   const waiting = segments.findIndex(({ isStored }) => !isStored);
-  const stored = waiting === -1 ? segments.length : waiting;
-  const isComplete = isStopped && stored === segments.length;
-  const late = segments.length - stored > LANES;
-  const listingMs = late ? LATE_LISTING_MS : LISTING_MS;
-  const list: UploadStep = { kind: "playlist", count: stored, isEnded: isComplete };
-  if (stored > listed && (listed === 0 || nowMs - state.listedAt >= listingMs)) return list;
-  if (listed > 0 && !state.isMasterStored) return { kind: "master", isFinal: false };
-  const next = segments.slice(stored).filter(({ isStored }) => !isStored);
-  if (next.length > 0) {
-    return { kind: "segments", numbers: next.slice(0, LANES).map(({ number }) => number) };
+  const count = waiting === -1 ? segments.length : waiting;
+  const isComplete = isStopped && count === segments.length;
+  const isPlayable = isInitStored && count > 0;
+  const steps: UploadStep[] = [];
+  if (!isInitStored) steps.push({ kind: "init" });
+  if (isPlayable && isListingDue(state, count, nowMs)) {
+    steps.push({ kind: "playlist", count, isEnded: isComplete });
   }
-  if (segments.length === 0) return undefined;
-  if (isComplete) {
-    if (!state.isEndListed) return list;
-    if (!state.isIFramesStored) return { kind: "i_frames" };
-    if (!state.isMasterFinal) return { kind: "master", isFinal: true };
-    return state.isAnnounced ? undefined : { kind: "announce" };
-  }
-  const isDue = stored > listed || nowMs - state.listedAt >= HEARTBEAT_MS;
-  return isDue ? list : undefined;
+  if (isPlayable && !state.isMasterStored) steps.push({ kind: "master", isFinal: false });
+  const next = segments.slice(count).filter(({ isStored }) => !isStored);
+  for (const { number } of next.slice(0, LANES)) steps.push({ kind: "segment", number });
+  if (!isPlayable || !isComplete) return steps;
+  if (!state.isIFramesStored) steps.push({ kind: "i_frames" });
+  else if (!state.isEndListed || !state.isMasterStored) return steps;
+  else if (!state.isMasterFinal) steps.push({ kind: "master", isFinal: true });
+  else if (!state.isAnnounced) steps.push({ kind: "announce" });
+  return steps;
+}
+
+/** Returns whether the Media Playlist of the first `count` segments is to be stored. */
+function isListingDue(state: UploadState, count: number, nowMs: number): boolean {
+  const { segments, listed, listedAt, isEndListed } = state;
+  if (isEndListed) return false;
+  const unstored = segments.length - count;
+  if (unstored === 0 && (count > listed || state.isStopped)) return true;
+  if (nowMs - listedAt >= HEARTBEAT_MS) return true;
+  const listingMs = unstored > LANES ? LATE_LISTING_MS : LISTING_MS;
+  return count > listed && (listed === 0 || nowMs - listedAt >= listingMs);
+}
+
+/**
+ * Conditions for the Multivariant Playlist, in the order of tries: the folder has none, or has one
+ * of this recording. `tags` are entity-tags of those that were sent. The answer to one may be lost.
+ */
+export function masterConditions(
+  isStored: boolean,
+  tags: readonly string[],
+): Record<string, string>[] {
+  const isAbsent = { "If-None-Match": "*" };
+  if (tags.length === 0) return [isAbsent];
+  const isOwn = { "If-Match": tags.join(", ") };
+  return isStored ? [isOwn, isAbsent] : [isAbsent, isOwn];
 }
 
 export type UploadVerdict = "stored" | "retry" | "new_link" | "exists" | "refused";

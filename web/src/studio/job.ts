@@ -8,7 +8,7 @@ import { numberedName } from "./object-name.ts";
 import { bytesOf, planParts } from "./parts.ts";
 import { RateMeter } from "./rate.ts";
 import { type TurnQueue, untilUnlocked, waitFor, withLock } from "./slots.ts";
-import { isFinal, parseStatus, pollDelayMs } from "./status.ts";
+import { isFinal, isNewer, parseStatus, pollDelayMs } from "./status.ts";
 import { abandon, Upload, type UploadOutcome } from "./upload.ts";
 import type { JobFacts, JobState } from "./view.ts";
 import { type FileWarning, type MediaFacts, mediaWarnings, sizeWarnings } from "./warnings.ts";
@@ -168,11 +168,7 @@ export class UploadJob {
     if (this.#handle) entry.handle = this.#handle;
     if (this.media?.seconds !== undefined) entry.seconds = this.media.seconds;
     this.#entry = entry;
-    await journal.put(entry).catch(async () => {
-      // Some browsers cannot store handles of files.
-      delete entry.handle;
-      await journal.put(entry);
-    });
+    await journal.put(entry);
     this.#meter.reset();
     this.#isWaiting = false;
     this.#showSending();
@@ -192,6 +188,10 @@ export class UploadJob {
         this.#showSending();
       },
       onRestart: () => this.#page.onNotice(this, "restarted"),
+      readStatusTime: async () => {
+        const text = await client.readStatus(this.path, signal);
+        return text === undefined ? undefined : parseStatus(text)?.updated;
+      },
     };
     const outcome = await new Upload(file, entry, ports, signal).run();
     this.#entry = (await journal.get(this.path)) ?? entry;
@@ -212,15 +212,20 @@ export class UploadJob {
 
   /** Shows what another tab does with this upload, when it has finished. */
   async #watchOtherTab(): Promise<void> {
-    this.#show({ name: "other_tab" });
-    try {
-      await untilUnlocked(this.path, this.#life.signal);
-    } catch {
-      return;
+    const { journal } = this.#page;
+    let entry = await journal.get(this.path);
+    if (!(await this.#isOfOtherFile(entry))) {
+      this.#show({ name: "other_tab" });
+      try {
+        await untilUnlocked(this.path, this.#life.signal);
+      } catch {
+        return;
+      }
+      entry = await journal.get(this.path);
     }
-    const entry = await this.#page.journal.get(this.path);
-    // The other tab gave it up.
-    if (!entry) return this.remove();
+    if (await this.#isOfOtherFile(entry)) return this.#show({ name: "exists", isMaybeOwn: false });
+    // The other tab gave it up. A file that was chosen here is still to go up.
+    if (!entry) return this.#entry ? this.remove() : this.start();
     this.#entry = entry;
     const parts = await this.#page.journal.parts(entry.uploadId ?? "");
     this.#sent = bytesOf(entry.file.size, entry.partBytes, parts.keys());
@@ -261,6 +266,13 @@ export class UploadJob {
       if (!(await this.#page.journal.get(this.path))) break;
     }
     this.start();
+  }
+
+  /** Returns whether the name's upload in another tab is of another file than this one. */
+  async #isOfOtherFile(entry: JournalEntry | undefined): Promise<boolean> {
+    if (!entry || !this.file) return false;
+    this.#identity ??= await identify(this.file);
+    return !isSameFile(entry.file, this.#identity);
   }
 
   #isEntryOfFile(): boolean {
@@ -354,7 +366,8 @@ export class UploadJob {
     let [last, unchanged] = ["", 0];
     for (;;) {
       const text = await this.#page.client.readStatus(this.path, signal);
-      const packaging = text === undefined ? undefined : parseStatus(text);
+      const found = text === undefined ? undefined : parseStatus(text);
+      const packaging = found && isNewer(found, this.#entry?.statusBefore) ? found : undefined;
       unchanged = text !== undefined && text !== last ? 0 : unchanged + 1;
       last = text ?? last;
       if (packaging) this.#show({ name: "stored", packaging });

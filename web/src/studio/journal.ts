@@ -4,7 +4,7 @@ import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { FileIdentity } from "./file-check.ts";
 
 const DATABASE = "lectern studio";
-const VERSION = 1;
+const VERSION = 2;
 
 /** An upload that is not over. */
 export interface JournalEntry {
@@ -20,6 +20,8 @@ export interface JournalEntry {
   isCompleting: boolean;
   /** The object is stored. */
   isStored: boolean;
+  /** The time of a status that was there before the upload: that of an earlier upload. */
+  statusBefore?: number;
   /** Seconds of the recording. */
   seconds?: number;
   /** The file, which the browser opens again with permission. */
@@ -34,8 +36,12 @@ interface JournalPart {
   etag: string;
 }
 
+type StoredEntry = Omit<JournalEntry, "handle">;
+
 interface JournalSchema extends DBSchema {
-  uploads: { key: string; value: JournalEntry };
+  uploads: { key: string; value: StoredEntry };
+  /** Apart from the uploads, because a handle that the browser cannot read fails its whole row. */
+  handles: { key: string; value: FileSystemFileHandle };
   parts: { key: [string, number]; value: JournalPart };
 }
 
@@ -63,7 +69,9 @@ export class Journal implements UploadJournal {
 
   static async open(): Promise<Journal> {
     const database = await openDB<JournalSchema>(DATABASE, VERSION, {
-      upgrade(database) {
+      upgrade(database, before) {
+        database.createObjectStore("handles");
+        if (before > 0) return;
         database.createObjectStore("uploads", { keyPath: "path" });
         database.createObjectStore("parts", { keyPath: ["uploadId", "number"] });
       },
@@ -73,24 +81,34 @@ export class Journal implements UploadJournal {
 
   /** The uploads to a folder, the oldest first. */
   async list(folder: string): Promise<JournalEntry[]> {
-    const all = await this.#database.getAll("uploads");
-    const below = all.filter(({ path }) => path.startsWith(folder));
-    return below.sort((one, other) => one.begun - other.begun);
+    const paths = (await this.#database.getAllKeys("uploads")).filter((path) =>
+      path.startsWith(folder),
+    );
+    // One row that cannot be read hides no other.
+    const found = await Promise.all(paths.map((path) => this.get(path).catch(() => undefined)));
+    const readable = found.filter((entry) => entry !== undefined);
+    return readable.sort((one, other) => one.begun - other.begun);
   }
 
-  get(path: string): Promise<JournalEntry | undefined> {
-    return this.#database.get("uploads", path);
+  async get(path: string): Promise<JournalEntry | undefined> {
+    const entry = await this.#database.get("uploads", path);
+    const handle = entry && (await this.#database.get("handles", path).catch(() => undefined));
+    return entry && { ...entry, ...(handle && { handle }) };
   }
 
-  async put(entry: JournalEntry): Promise<void> {
+  async put({ handle, ...entry }: JournalEntry): Promise<void> {
     const written = this.#database.transaction("uploads", "readwrite", { durability: "strict" });
     await written.store.put(entry);
     await written.done;
+    // Some browsers store no handles. The person then chooses the file again.
+    if (handle) await this.#database.put("handles", handle, entry.path).catch(() => {});
   }
 
   async remove({ path, uploadId }: JournalEntry): Promise<void> {
-    const written = this.#database.transaction(["uploads", "parts"], "readwrite");
+    const stores = ["uploads", "handles", "parts"] as const;
+    const written = this.#database.transaction(stores, "readwrite");
     await written.objectStore("uploads").delete(path);
+    await written.objectStore("handles").delete(path);
     if (uploadId) await written.objectStore("parts").delete(allOf(uploadId));
     await written.done;
   }

@@ -3,7 +3,10 @@
 /** The largest status that the page reads, in bytes. */
 export const MAX_STATUS_BYTES = 64 << 10;
 const MAX_TEXT_LENGTH = 500;
+const MAX_CODE_LENGTH = 40;
 const MAX_RUNGS = 20;
+/** Failures that end a job. The queue repeats a job that failed otherwise. */
+const FINAL_FAILURES: ReadonlySet<string> = new Set(["too_large", "too_long", "given_up"]);
 
 const STATES = ["waiting", "packaging", "playing", "done", "failed"] as const;
 
@@ -15,8 +18,10 @@ export interface PackagingStatus {
   lecture?: string;
   /** The names of the rungs that play, such as `480p`. */
   rungs: string[];
-  /** The reason of a failure in words. */
+  /** The reason of a failure in words, and its stable code. */
   failure?: string;
+  failureCode?: string;
+  /** Seconds since 1970. */
   updated?: number;
 }
 
@@ -34,7 +39,8 @@ export function parseStatus(text: string): PackagingStatus | undefined {
   if (!known) return undefined;
   const isPercent = typeof percent === "number" && percent >= 0 && percent <= 100;
   const isFolder = typeof lecture === "string" && /^\/[^\u0000-\u001f]+\/$/.test(lecture);
-  const failure = typeof error === "object" && error !== null && "text" in error && error.text;
+  const isObject = typeof error === "object" && error !== null;
+  const { text: failure, code } = (isObject ? error : {}) as { text?: unknown; code?: unknown };
   const names = Array.isArray(rungs) ? rungs.filter((rung) => typeof rung === "string") : [];
   return {
     state: known,
@@ -42,13 +48,19 @@ export function parseStatus(text: string): PackagingStatus | undefined {
     ...(isPercent && { percent: Math.floor(percent) }),
     ...(isFolder && { lecture: lecture.slice(0, MAX_TEXT_LENGTH) }),
     ...(typeof failure === "string" && { failure: failure.slice(0, MAX_TEXT_LENGTH) }),
+    ...(typeof code === "string" && { failureCode: code.slice(0, MAX_CODE_LENGTH) }),
     ...(typeof updated === "number" && { updated }),
   };
 }
 
 /** Returns whether a state never changes again. */
-export function isFinal({ state }: PackagingStatus): boolean {
-  return state === "done" || state === "failed";
+export function isFinal({ state, failureCode = "" }: PackagingStatus): boolean {
+  return state === "done" || (state === "failed" && FINAL_FAILURES.has(failureCode));
+}
+
+/** Returns whether a status is that of this upload, and not an earlier one of the same name. */
+export function isNewer({ updated }: PackagingStatus, before: number | undefined): boolean {
+  return before === undefined || updated === undefined || updated > before;
 }
 
 const FIRST_POLL_MS = 2_000;

@@ -39,6 +39,8 @@ export interface UploadPorts {
   onProgress(bytes: number): void;
   /** Reports that requests get no answer, and that they get one again. */
   onWaiting(isWaiting: boolean): void;
+  /** Reads the time of a status of the object, which an earlier upload left. */
+  readStatusTime?(): Promise<number | undefined>;
   /** Reports that storage forgot the parts, so that the upload begins again. */
   onRestart(): void;
 }
@@ -77,7 +79,7 @@ export class Upload {
 
   async #sendWhole(): Promise<UploadOutcome> {
     const isMaybeOwn = this.#entry.isCompleting;
-    await this.#record({ isCompleting: true });
+    await this.#recordCompleting();
     let wasUnanswered = false;
     const { verdict, answer } = await this.#send({
       method: "PUT",
@@ -173,7 +175,7 @@ export class Upload {
 
   async #complete(): Promise<UploadOutcome | "gone"> {
     const { uploadId = "", isCompleting: mayBeStored, begun } = this.#entry;
-    await this.#record({ isCompleting: true });
+    await this.#recordCompleting();
     const parts = [...(await this.#ports.journal.parts(uploadId))]
       .map(([partNumber, etag]) => ({ partNumber, etag }))
       .sort((one, other) => one.partNumber - other.partNumber);
@@ -248,6 +250,14 @@ export class Upload {
 
   #uploadQuery(): string {
     return `uploadId=${encodeURIComponent(this.#entry.uploadId ?? "")}`;
+  }
+
+  /** Notes that the next request stores the object, and which status is not that of this upload. */
+  async #recordCompleting(): Promise<void> {
+    if (this.#entry.isCompleting) return;
+    const statusBefore = await this.#ports.readStatusTime?.();
+    const old = statusBefore === undefined ? {} : { statusBefore };
+    await this.#record({ isCompleting: true, ...old });
   }
 
   async #record(change: Partial<JournalEntry>): Promise<void> {
