@@ -72,12 +72,14 @@ class Packaging
 
   def tallest = rungs.max_by(&:to_i)
 
+  def sentence_playing = "The lecture plays#{" in up to #{tallest}" if tallest}. More sizes follow."
+
   def sentence_file(failed)
     case state
     when ABSENT then "The recording has not been submitted yet."
     when "waiting" then "The recording is stored, and waits to be packaged.#{failed}"
     when "packaging" then "The lecture is being packaged."
-    when "playing" then tallest ? "The lecture plays in up to #{tallest}. Larger sizes follow." : "The lecture plays. Its sizes follow."
+    when "playing" then sentence_playing
     when "done" then "The lecture is ready, in up to #{tallest}."
     else "The lecture could not be packaged.#{failed}"
     end
@@ -89,7 +91,7 @@ class Packaging
     when LIVE then "The lecture plays while it is recorded. Its sizes for slow lines follow after its end."
     when "waiting" then "The lecture plays as it was recorded. Its other sizes wait to be packaged.#{failed}"
     when "packaging" then "The lecture plays as it was recorded. Its other sizes are being packaged."
-    when "playing" then "The lecture plays#{" in up to #{tallest}" if tallest}. More sizes follow."
+    when "playing" then sentence_playing
     when "done" then "The lecture is ready, in up to #{tallest}."
     else "The lecture plays as it was recorded. Its other sizes could not be packaged.#{failed}"
     end

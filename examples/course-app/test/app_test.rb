@@ -422,8 +422,8 @@ class SchoolTest < Minitest::Test
     # Of an earlier upload with this name.
     assert_equal waits, told.(stored.merge(file_status => status("failed", updated: 1_799_999_999)))[:sentence]
     { status("packaging") => ["The lecture is being packaged.", false, false, 40],
-      status("playing", rungs: ["480p"]) => ["The lecture plays in up to 480p. Larger sizes follow.", true, false, 40],
-      status("playing") => ["The lecture plays. Its sizes follow.", true, false, 40],
+      status("playing", rungs: ["480p"]) => ["The lecture plays in up to 480p. More sizes follow.", true, false, 40],
+      status("playing") => ["The lecture plays. More sizes follow.", true, false, 40],
       status("done", rungs: %w[480p 1080p 720p]) => ["The lecture is ready, in up to 1080p.", true, true, nil],
       "no JSON" => [waits, false, false, nil], status("sleeping") => [waits, false, false, nil] }.each do |json, expected|
       assert_equal expected, told.(stored.merge(file_status => json)).values_at(:sentence, :plays, :over, :percent), json
