@@ -20,7 +20,13 @@ export CONFIG=.demo/course-app.toml
 sed -E -e 's/^# (\[\[queues\.producers|binding = "JOBS"|queue = )/\1/' -e 's|^(UPLOADS_PREFIX) = ""|\1 = "lectures/"|' \
     -e "s|\"build/index.js\"|\"$PWD/build/index.js\"|" -e "s|\"web/dist\"|\"$PWD/web/dist\"|" wrangler.toml >"$CONFIG"
 
-trap '{ kill $(jobs -p); wait; } 2>/dev/null || true' EXIT
+# The packager returns its job to the queue, which needs the edge.
+end_all() {
+    [ -z "${worker:-}" ] || { kill "$worker" && wait "$worker"; }
+    kill $(jobs -p)
+    wait
+}
+trap 'end_all 2>/dev/null || true' EXIT
 trap 'exit 0' INT TERM
 start_edge
 publish .demo/packages/lesson-1 /courses/rails/intro/
