@@ -257,6 +257,7 @@ test("every state has a sentence and its buttons", () => {
     [{ name: "failed", status: 413, detail: "too large" }, "failed", ["retry", "cancel"], 0.5],
     [{ name: "stored" }, "stored", ["dismiss"]],
     [status("waiting"), "status_waiting", ["dismiss"]],
+    [status("waiting", { failure: "cut short" }), "status_failed", ["dismiss"]],
     [status("packaging", { percent: 40 }), "status_packaging", ["dismiss"], 0.4],
     [status("playing", { percent: 40 }), "status_playing", ["dismiss"], 0.4],
     [status("playing", { percent: 40, rungs: ["480p"] }), "status_playing_in", ["dismiss"], 0.4],

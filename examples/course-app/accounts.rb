@@ -7,13 +7,16 @@ require "openssl"
 class Account
   attr_reader :id, :name, :max_height
 
-  def initialize(id:, name:, salt:, hash:, max_height: nil)
+  def initialize(id:, name:, salt:, hash:, max_height: nil, teaches: false)
     @id = id
     @name = name
     @salt = Base64.strict_decode64(salt)
     @hash = Base64.strict_decode64(hash)
     @max_height = max_height
+    @teaches = teaches
   end
+
+  def teacher? = @teaches
 
   def trial? = !max_height.nil?
 
@@ -28,7 +31,8 @@ class Account
 
   ALL = [
     new(id: "u1", name: "ada", salt: "gdavC7nd1UWkkVPwsw8wbw==", hash: "XUr3mINFUxPWOjJB3UMqqHB3z9Kjd5mUSuwR0EBtMsI="),
-    new(id: "u2", name: "tom", salt: "+e5vOD4jJB8O7W7KqyhwCA==", hash: "99OSZ8cKO5ruDLixg6fIY0LiRtAUNNGbP7cM3Kv/KbY=", max_height: 480)
+    new(id: "u2", name: "tom", salt: "+e5vOD4jJB8O7W7KqyhwCA==", hash: "99OSZ8cKO5ruDLixg6fIY0LiRtAUNNGbP7cM3Kv/KbY=", max_height: 480),
+    new(id: "u3", name: "ruth", salt: "USnHAYbzz2dkSjZliOnpHg==", hash: "s8SWo7fW9+PcfRFDmrln7YU/D8lCYUHDh0MOitiNZ44=", teaches: true)
   ].freeze
 
   def self.find(id) = ALL.find { |account| account.id == id }

@@ -7,6 +7,8 @@ require "erubi"
 require_relative "accounts"
 require_relative "attempts"
 require_relative "catalogue"
+require_relative "lectures"
+require_relative "packaging"
 require_relative "video"
 
 # Invalid keys fail at start, not at the first request of a student.
@@ -44,6 +46,7 @@ class School < Sinatra::Base
   # chooses.
   set :absolute_redirects, false
   set :attempts, LoginAttempts.new
+  set :lectures, Lectures.new
   set :session_secret, ENV["SESSION_SECRET"] || SecureRandom.hex(64)
   set :sessions, cookie(ENV.fetch("SCHOOL_ORIGIN", "http://localhost:3000"))
   use Rack::Protection::AuthenticityToken, message: "This form has expired. Go back, reload the page and send it again."
@@ -81,6 +84,19 @@ class School < Sinatra::Base
       Course.find(params[:course])&.lesson(params[:lesson]) or raise Sinatra::NotFound
     end
 
+    def lecture = settings.lectures.find(params[:id]) || raise(Sinatra::NotFound)
+
+    def teach_only
+      log_in_to("teach")
+      refuse(403, "Only teachers submit and record lectures.") unless account.teacher?
+    end
+
+    def progress_json(lecture)
+      packaging = Packaging.of(lecture)
+      { sentence: packaging.sentence(for_teacher: account.id == lecture.teacher), plays: packaging.plays?, over: packaging.over?,
+        bar: packaging.bar?, percent: packaging.working? ? packaging.percent : nil }
+    end
+
     # The address of the connection. A client could forge a header.
     def address = request.env["REMOTE_ADDR"].to_s
 
@@ -104,7 +120,7 @@ class School < Sinatra::Base
 
   before do
     headers "Content-Security-Policy" => "default-src 'none'; script-src 'self' #{Video::SCRIPT}; style-src 'self'; img-src 'self' data:; " \
-                                         "frame-src #{Video::PLAYER}; connect-src 'self' #{Video::HEALTH} #{Video::UPLOADS}; " \
+                                         "frame-src #{Video::PLAYER} #{Video::STUDIO} #{Video::RECORDER}; connect-src 'self' #{Video::HEALTH} #{Video::UPLOADS}; " \
                                          "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
             "Referrer-Policy" => "same-origin",
             # Pages contain links.
@@ -174,6 +190,49 @@ class School < Sinatra::Base
     refuse.(415, "This file is not a recording. Choose one of these types: #{RECORDINGS.join(", ")}.") unless RECORDINGS.include?(name[/[^.]\.(\w+)\z/, 1].to_s.downcase)
     refuse.(413, "This file is too large. Choose one of up to #{LARGEST >> 20} MiB.") if params[:bytes].to_i > LARGEST
     JSON.generate(url: Video.upload_link(account, name))
+  end
+
+  get "/teach" do
+    teach_only
+    erb :teach, locals: { sentence: nil, own: settings.lectures.list.select { |one| one.teacher == account.id } }
+  end
+
+  post "/teach" do
+    teach_only
+    title = params[:title].to_s.scrub("").strip
+    refuse(400, "Give the lecture a title of up to 100 characters.") unless (1..100).cover?(title.length)
+    refuse(400, "Choose between a file and a recording.") unless Lectures::KINDS.include?(params[:kind])
+    made = settings.lectures.add(title: title, teacher: account.id, kind: params[:kind])
+    redirect "/teach/#{made.id}", 303
+  end
+
+  # The edge's page for creators, in a frame. Each visit gets a new link with the same bounds.
+  get "/teach/:id" do
+    teach_only
+    raise Sinatra::NotFound if lecture.teacher != account.id
+
+    erb :teach_lecture, locals: { lecture: lecture, page: Video.creator_page(lecture) }
+  end
+
+  get "/lectures/:id" do
+    log_in_to("watch “#{lecture.title}”")
+    progress = progress_json(lecture)
+    video = progress[:plays] ? Video.embed(Video.watch(lecture, account)) : nil
+    erb :lecture, locals: { lecture: lecture, progress: progress, video: video }
+  end
+
+  get "/lectures/:id/link" do
+    refuse(401, "Log in to watch “#{lecture.title}”.") unless account
+    content_type :json
+    Packaging.of(lecture) unless lecture.live? || lecture.object
+    JSON.generate(link: Video.watch(lecture, account))
+  end
+
+  # The page asks again and again, and less often while nothing changes.
+  get "/lectures/:id/status" do
+    content_type :json
+    halt 401, JSON.generate(sentence: "Log in to watch “#{lecture.title}”.") unless account
+    JSON.generate(progress_json(lecture))
   end
 
   get("/error-pages") { erb :error_pages, locals: { video: nil, kind: nil } }

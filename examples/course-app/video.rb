@@ -1,16 +1,21 @@
 # frozen_string_literal: true
 
+require "erb"
+require "json"
 require "net/http"
 require "securerandom"
 require "uri"
 require_relative "../../sdk/ruby/lib/lectern"
 
-# The school's use of the edge: it mints links, and reads the location of a download once.
+# The school's use of the edge: it mints links, and reads which revision plays and how far the
+# packaging of a lecture is.
 module Video
   EDGE = ENV.fetch("LECTERN_EDGE", "http://localhost:8787").chomp("/")
   PLAYER = "#{EDGE}/_lectern/play"
   HEALTH = "#{EDGE}/_lectern/health"
   UPLOADS = "#{EDGE}/uploads/"
+  STUDIO = "#{EDGE}/_lectern/studio"
+  RECORDER = "#{EDGE}/_lectern/record"
   # Lets the player ask this page for a new link, and names this page to the player.
   SCRIPT = "#{EDGE}/_lectern/embed.js"
   # A lesson's link opens in the school's pages only, if the school knows its own origin.
@@ -23,6 +28,13 @@ module Video
   TO_BEGIN = 600
   FREE = { preview: [0, 8], max_height: 480 }.freeze
   HEIGHTS = [480, 720, 1080].freeze
+  # Bounds of a teacher's links to one lecture. Links with one `jti` share them, so reloading the
+  # page raises no bound. Five files, because the first may be the wrong one.
+  FILE_BOUNDS = { max_bytes: 8 << 30, max_objects: 5, types: %w[video audio], expires_in: 3600 }.freeze
+  # Four hours: a segment and its playlist every two seconds.
+  LIVE_BOUNDS = { max_bytes: 8 << 30, max_objects: 8000, types: %w[hls], expires_in: 4 * 3600 }.freeze
+  # Seconds for which the app's own links to read something open.
+  TO_READ = 60
 
   # The edge does not answer.
   class Unavailable < StandardError; end
@@ -53,6 +65,36 @@ module Video
       Lectern.link("#{folder}/#{name}", viewer: account.id, expires_in: TO_BEGIN, use: "upload")
     end
 
+    # The page where the teacher of a lecture uploads or records it, with the link in its fragment.
+    def creator_page(lecture)
+      page, bounds = lecture.live? ? [RECORDER, LIVE_BOUNDS] : [STUDIO, FILE_BOUNDS]
+      link = Lectern.upload_link("#{EDGE}#{lecture.root}", viewer: lecture.teacher, jti: "lecture-#{lecture.id}", **bounds)
+      "#{page}##{link}"
+    end
+
+    # The packager's status of a lecture, or nil. An upload link reads it.
+    def status(lecture, name)
+      url = "#{EDGE}#{lecture.root}#{ERB::Util.url_encode(name)}"
+      body = read(Lectern.link(url, directory: true, use: "upload", expires_in: TO_READ))
+      body && JSON.parse(body)
+    rescue JSON::ParserError
+      nil
+    end
+
+    # Objects directly in a lecture's folder, with their names and times. The first page of the list
+    # has those of a lecture that is not packaged.
+    def objects(lecture)
+      body = read("#{Lectern.link("#{EDGE}#{lecture.root}", use: "admin", expires_in: TO_READ)}&as=list")
+      listed = JSON.parse(body.to_s).fetch("objects")
+      listed.each { |object| object["name"] = object["key"].delete_prefix(lecture.root.delete_prefix("/")) }
+      listed.reject { |object| object["name"].include?("/") }
+    rescue JSON::ParserError, KeyError
+      raise Unavailable, "#{lecture.root}: the list of the edge is not understood"
+    end
+
+    # True if the edge has a playlist of the lecture.
+    def plays?(lecture) = !read(Lectern.link(playlist(lecture), expires_in: TO_READ)).nil?
+
     # Invalid links that show the error messages. Each is for a sample, because a link can be
     # repaired.
     def wrong_link(kind)
@@ -75,13 +117,22 @@ module Video
 
     # The current revision is in `v/<revision>/`, and the playlist names it.
     def revision(lesson)
-      url = URI(Lectern.link(playlist(lesson), expires_in: 60))
+      body = read(Lectern.link(playlist(lesson), expires_in: TO_READ)) or
+        raise Missing, "#{lesson.folder}: the edge has no lecture there"
+      body[%r{\bv/[^/"]+/}] or raise Unavailable, "#{lesson.folder}: no revision plays"
+    end
+
+    # The body of an object, or nil if there is none.
+    def read(link)
+      url = URI(link)
       answer = Net::HTTP.start(url.host, url.port, use_ssl: url.scheme == "https", open_timeout: 5, read_timeout: 10) do |http|
         http.get(url.request_uri)
       end
-      raise Missing, "#{lesson.folder}: the edge has no lecture there" if answer.code == "404"
-
-      answer.body[%r{\bv/[^/"]+/}] or raise Unavailable, "#{lesson.folder}: the edge answers #{answer.code}"
+      case answer.code
+      when "404" then nil
+      when "200" then answer.body.to_s.dup.force_encoding("UTF-8")
+      else raise Unavailable, "#{url.path}: the edge answers #{answer.code}"
+      end
     rescue SystemCallError, SocketError, IOError, Timeout::Error, OpenSSL::SSL::SSLError => error
       raise Unavailable, "#{EDGE}: #{error.message}"
     end

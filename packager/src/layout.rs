@@ -48,6 +48,11 @@ pub(crate) fn is_mutable(path: &str) -> bool {
     matches!(path, MULTIVARIANT | MPD)
 }
 
+/// Distinguishes a package's objects from others in the lecture's folder.
+pub(crate) fn is_in_package(path: &str) -> bool {
+    is_mutable(path) || path.starts_with(REVISIONS)
+}
+
 /// Distinguishes notes beside a lecture or an upload, which `lectern` rewrites.
 pub(crate) fn is_note(path: &str) -> bool {
     matches!(path, RECORDED | STATUS_JSON) || path.ends_with(STATUS_SUFFIX)

@@ -26,8 +26,14 @@ async function describe(context) {
 /** A window in which a picture costs little to draw, for scripts that play for minutes. */
 export const SMALL_WINDOW = { width: 480, height: 270 };
 
+/** Options for a camera and a microphone that are always there, and allowed. */
+export const FAKE_DEVICES = [
+  "--use-fake-device-for-media-stream",
+  "--use-fake-ui-for-media-stream",
+];
+
 /** Starts Chromium with a profile, which a later one may open again. */
-export function launch(profile, viewport) {
+export function launch(profile, viewport, options = []) {
   return chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     headless: true,
@@ -40,6 +46,7 @@ export function launch(profile, viewport) {
       "--disable-component-update",
       "--disable-sync",
       "--autoplay-policy=no-user-gesture-required",
+      ...options,
     ],
     viewport,
   });
@@ -49,9 +56,10 @@ export async function withChromium(
   use,
   viewport = { width: 1280, height: 720 },
   patienceMs = PATIENCE_MS,
+  options = [],
 ) {
   const profile = await mkdtemp(`${tmpdir()}/lectern-browser-`);
-  const context = await launch(profile, viewport);
+  const context = await launch(profile, viewport, options);
   const hang = setTimeout(async () => {
     console.error(`nothing came for ${patienceMs / 1_000} seconds`);
     await describe(context);

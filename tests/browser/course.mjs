@@ -1,16 +1,18 @@
 // Visits the example course app in Chromium, as a student does.
 //   node course.mjs APP FOLDER        from the courses to the last frame, with an upload, a
-//                                     download and every refusal
+//                                     download, every refusal, and the lectures of a teacher
 //   node course.mjs APP FOLDER down   while the edge does not answer
 //   node course.mjs APP FOLDER ill    while the storage of the edge of tests/faults does not
-// FOLDER is for what is downloaded. LECTERN_KEYS of the environment are the edge's. EXPIRED_PASSES
+// FOLDER is for what is downloaded, and has `clip.mp4` for the teacher. LECTERN is the command. LECTERN_KEYS of the environment are the edge's. EXPIRED_PASSES
 // is a JSON object of passes that are over, by the path that each is for. WIRE, as `PORT EDGE`, is
 // a line to the edge that the app knows as its edge's address; it is strung for a whole visit.
 // Prints what was seen as one JSON object.
+import { execFile } from "node:child_process";
 import { open } from "node:fs/promises";
 import { connect, createServer } from "node:net";
+import { promisify } from "node:util";
 import { link } from "../../sdk/javascript/lectern.js";
-import { withChromium } from "./chromium.mjs";
+import { FAKE_DEVICES, withChromium } from "./chromium.mjs";
 
 const [app, folder, how] = process.argv.slice(2);
 const LIMIT_MS = Number(process.env.PLAY_LIMIT_MS ?? 60_000);
@@ -187,6 +189,63 @@ async function tryLinks(page) {
   return { sentence, lesson: await watch(page, 1) };
 }
 
+/** Makes a lecture, and opens the edge's page for its teacher. Returns the lecture's page. */
+async function teach(page, title, button) {
+  await page.goto(`${app}/teach`);
+  await page.getByLabel("Title").fill(title);
+  await page.getByRole("button", { name: button }).click();
+  const lecture = page.getByRole("link", { name: "Open the lecture's page" });
+  return app + (await lecture.getAttribute("href"));
+}
+
+const progress = (page) => page.locator("#progress [role=status]");
+
+/** A teacher records a lecture with the browser's camera, and a student watches meanwhile. */
+async function recordLecture(context, page) {
+  const address = await teach(page, "Rivers", "Record one");
+  const recorder = page.frameLocator("iframe");
+  await recorder.locator("#setup").waitFor();
+  await recorder.locator("input[value=camera]").check({ force: true });
+  await recorder.locator("#quality").selectOption("480");
+  const student = await context.newPage();
+  await student.goto(address);
+  const before = await progress(student).textContent();
+  await recorder.locator("#start").click();
+  // The page finds the lecture by itself.
+  await student.locator(embed).waitFor();
+  const live = await progress(student).textContent();
+  const { how } = await watch(student, 1);
+  await recorder.locator("#stop").click();
+  await recorder.locator("#done").waitFor();
+  const copied = await recorder.locator("#watch-link").inputValue();
+  await student.close();
+  return { before, live, how, isCopied: copied === address };
+}
+
+/** A teacher submits a file. The student's page follows its packaging. */
+async function submitLecture(context, page) {
+  const address = await teach(page, "Lakes", "Submit a recording");
+  const studio = page.frameLocator("iframe");
+  const [chooser] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    studio.getByRole("button", { name: "Choose files" }).click(),
+  ]);
+  await chooser.setFiles(`${folder}/clip.mp4`);
+  await studio.locator(".card .state").filter({ hasText: "no news" }).waitFor();
+  const student = await context.newPage();
+  await student.goto(address);
+  const stored = await progress(student).textContent();
+  const [, edge] = process.env.WIRE.split(" ");
+  const uploads = `${edge}${new URL(address).pathname}/clip`;
+  const words = ["ship", `${uploads}.mp4`, uploads, "--status", "--preset", "ultrafast"];
+  await promisify(execFile)(process.env.LECTERN, [...words, "--temp-dir", folder]);
+  await student.locator(embed).waitFor();
+  const ready = await progress(student).textContent();
+  const seen = { stored, ready, how: (await watch(student)).how };
+  await student.close();
+  return seen;
+}
+
 async function visit(context, page, line) {
   const seen = { refused: {} };
   const { refused } = seen;
@@ -266,6 +325,13 @@ async function visit(context, page, line) {
   await page.goBack();
   await page.getByRole("link", { name: "Download" }).click();
   refused.trialDownloads = await said(page);
+  await page.goto(`${app}/teach`);
+  refused.teaches = await said(page);
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByRole("link", { name: "Log in" }).click();
+  await logIn(page, "ruth", "plenty-of-chalk");
+  seen.recorded = await recordLecture(context, page);
+  seen.submittedLecture = await submitLecture(context, page);
   seen.tried = await tryLinks(page);
   return seen;
 }
@@ -299,7 +365,7 @@ async function visitWithoutStorage(context, page) {
 
 const visits = { down: visitWithoutEdge, ill: visitWithoutStorage };
 
-await withChromium(async (context) => {
+async function run(context) {
   const page = await context.newPage();
   page.setDefaultTimeout(LIMIT_MS);
   const errors = [];
@@ -312,4 +378,6 @@ await withChromium(async (context) => {
   const seen = await (visits[how] ?? visit)(context, page, line);
   line?.end();
   console.log(JSON.stringify({ ...seen, errors }));
-});
+}
+
+await withChromium(run, undefined, undefined, FAKE_DEVICES);

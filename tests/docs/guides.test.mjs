@@ -981,7 +981,7 @@ async function courseApp({ language, code }) {
         const refused = await fetch(await embedded(`${address}error-pages/no_variant`));
         assert.equal((await refused.json()).code, 'no_variant');
     } finally {
-        await terminal.interrupt(port, app);
+        await terminal.interrupt(port, app, port + 2);
     }
 }
 

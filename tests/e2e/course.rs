@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use testkit::process::{PATIENCE, succeed};
-use testkit::root;
+use testkit::{recording, root};
 
 use lectern::credential::binding::Binding;
 use lectern::credential::claims::Purpose;
@@ -103,10 +103,13 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
     let school = School::open(&edge, &format!("http://{wire}"));
     broadcast(&edge);
     let folder = tempfile::TempDir::new().expect("a folder");
+    recording::clip(folder.path(), "320x180", 4);
+    let command = built("target/debug/lectern");
     let passes = expired_passes(&edge, "/courses/rails/models/").to_string();
     let env = [
         ("LECTERN_KEYS", edge.keys_json()),
         ("EXPIRED_PASSES", &passes),
+        ("LECTERN", command.to_str().expect("UTF-8")),
         ("WIRE", &format!("{} {}", wire.port(), edge.origin)),
     ];
     let seen = school.visited(folder.path(), None, &env);
@@ -159,9 +162,24 @@ fn the_course_app_is_used_from_login_to_the_last_frame_and_says_each_refusal_in_
         "no_preview": "This lecture cannot be shown in part.",
         "opensLater": "“Background jobs” opens on 1 January 2030.",
         "trialAsksForMore": "Your trial account plays up to 480p. A full account plays 1080p.",
+        "teaches": "Only teachers submit and record lectures.",
         "trialDownloads": "Your trial account plays lectures here. A full account downloads them.",
     });
     assert_eq!(seen["refused"], expected, "{shown}");
+    let expected = json!({
+        "before": "The lecture has not begun yet.",
+        "live": "The lecture plays while it is recorded. \
+                 Its sizes for slow lines follow after its end.",
+        "how": "enough",
+        "isCopied": true,
+    });
+    assert_eq!(seen["recorded"], expected, "{shown}");
+    let expected = json!({
+        "stored": "The recording is stored, and waits to be packaged.",
+        "ready": "The lecture is ready, in up to 180p.",
+        "how": "ended",
+    });
+    assert_eq!(seen["submittedLecture"], expected, "{shown}");
     // Interrupted and late uploads leave nothing.
     let uploads = format!(
         "/uploads/u1/?as=list&token={}",

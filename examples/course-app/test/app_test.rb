@@ -14,13 +14,14 @@ require_relative "../../../sdk/ruby/lib/lectern/verify"
 class SchoolTest < Minitest::Test
   include Rack::Test::Methods
 
-  PASSWORDS = { "ada" => "full-of-lessons", "tom" => "only-trying" }.freeze
+  PASSWORDS = { "ada" => "full-of-lessons", "tom" => "only-trying", "ruth" => "plenty-of-chalk" }.freeze
 
   def app = School
 
   def setup
     env("rack.errors", StringIO.new)
     School.set :attempts, LoginAttempts.new
+    School.set :lectures, Lectures.new
   end
 
   def page(path)
@@ -331,11 +332,176 @@ class SchoolTest < Minitest::Test
     assert_match %r{\A/uploads/u1/[^/]+/[^/]+\z}, path
   end
 
+  # Makes a lecture as a teacher, and returns it.
+  def teach(kind, title = "Rails & rivers")
+    log_in "ruth"
+    page "/teach"
+    post "/teach", title: title, kind: kind, authenticity_token: token
+    assert_equal 303, last_response.status, last_response.body
+    lecture = School.settings.lectures.list.first
+    assert_equal "/teach/#{lecture.id}", last_response["Location"]
+    lecture
+  end
+
+  Answer = Struct.new(:body, :code)
+
+  # An edge that has these objects: texts by path. Its list is below `?as=list`.
+  def with_edge(objects)
+    get = lambda do |uri|
+      path, query = uri.split("?", 2)
+      claims = Lectern.verify("https://video.school.example#{path}?#{query.delete_suffix("&as=list")}")
+      assert_operator claims[:exp], :<=, Time.now.to_i + 60
+      is_list = query.end_with?("&as=list")
+      assert_equal(is_list ? "admin" : path.end_with?(".json") ? "upload" : "play", claims[:use])
+      next Answer.new(JSON.generate(objects: objects.fetch(path)), "200") if is_list
+
+      objects.key?(path) ? Answer.new(objects[path].dup, "200") : Answer.new("{}", "404")
+    end
+    http = Struct.new(:get_it) { def get(uri) = get_it.call(uri) }.new(get)
+    Net::HTTP.stub(:start, ->(*, **, &block) { block.call(http) }) { yield }
+  end
+
+  def listed(*names, at: 1_800_000_000) = names.map { |name| { key: name.delete_prefix("/"), uploaded: at * 1000 } }
+  def status(state, **more) = JSON.generate({ state: state, percent: 40, rungs: [], updated: 1_800_000_000 }.merge(more))
+  def progress_of(lecture) = JSON.parse(page("/lectures/#{lecture.id}/status"), symbolize_names: true)
+
+  def test_only_a_teacher_gets_a_link_to_submit_or_record_a_lecture_and_it_is_bounded
+    { "file" => ["studio", %w[video audio], 3600], "live" => ["record", %w[hls], 4 * 3600] }.each do |kind, (creator, types, seconds)|
+      lecture = teach(kind)
+      frame = page("/teach/#{lecture.id}")[%r{<iframe class="tool" (?:src|data-recorder)="https://video\.school\.example/_lectern/#{creator}#([^"]+)"}, 1]
+      claims = Lectern.verify(frame)
+      assert_equal [lecture.root, "upload", "u3", "lecture-#{lecture.id}", types], claims.values_at(:path, :use, :sub, :jti, :types)
+      assert_operator claims[:max_bytes], :<=, 8 << 30
+      assert_operator claims[:max_objects], :<=, 8000
+      assert_operator claims[:exp], :<=, Time.now.to_i + seconds
+      assert_includes last_response.body, "Rails &amp; rivers"
+      clear_cookies
+      assert_includes page("/teach"), "Log in to teach."
+      log_in "ada"
+      ["/teach", "/teach/#{lecture.id}"].each do |path|
+        refute_includes page(path), "token="
+        assert_equal 403, last_response.status
+      end
+      clear_cookies
+    end
+  end
+
+  def test_a_lecture_of_nobody_and_one_without_a_title_are_refused_in_words
+    log_in "ruth"
+    assert_includes page("/teach/0"), "This page does not exist."
+    assert_includes page("/lectures/0"), "This page does not exist."
+    page "/teach"
+    { { title: " ", kind: "file" } => "Give the lecture a title", { title: "a" * 101, kind: "file" } => "Give the lecture a title",
+      { title: "a", kind: "x" } => "Choose between a file and a recording." }.each do |fields, sentence|
+      page "/teach"
+      post "/teach", fields.merge(authenticity_token: token)
+      assert_equal 400, last_response.status
+      assert_includes last_response.body, sentence
+    end
+    assert_empty School.settings.lectures.list
+  end
+
+  def test_the_school_remembers_a_bounded_number_of_lectures
+    lectures = Lectures.new
+    made = Array.new(101) { |at| lectures.add(title: at.to_s, teacher: "u3", kind: "file") }
+    assert_nil lectures.find(made.first.id)
+    assert_equal %w[100 99], lectures.list.first(2).map(&:title)
+  end
+
+  def test_a_submitted_lecture_is_followed_from_its_upload_to_its_largest_size
+    lecture = teach("file")
+    root = lecture.root
+    file, file_status = "#{root}mein talk.mp4", "#{root}mein%20talk.mp4.status.json"
+    told = lambda do |objects|
+      with_edge({ root => [] }.merge(objects)) { progress_of(lecture) }
+    end
+    assert_equal({ sentence: "The recording has not been submitted yet.", plays: false, over: false, bar: false, percent: nil }, told.({}))
+    stored = { root => listed(file, "#{file}.status.json", "#{root}v/x/480p/seg00000.m4s") }
+    waits = "The recording is stored, and waits to be packaged."
+    assert_equal({ sentence: waits, plays: false, over: false, bar: true, percent: nil }, told.(stored))
+    # Of an earlier upload with this name.
+    assert_equal waits, told.(stored.merge(file_status => status("failed", updated: 1_799_999_999)))[:sentence]
+    { status("packaging") => ["The lecture is being packaged.", false, false, 40],
+      status("playing", rungs: ["480p"]) => ["The lecture plays in up to 480p. More sizes follow.", true, false, 40],
+      status("playing") => ["The lecture plays. More sizes follow.", true, false, 40],
+      status("done", rungs: %w[480p 1080p 720p]) => ["The lecture is ready, in up to 1080p.", true, true, nil],
+      "no JSON" => [waits, false, false, nil], status("sleeping") => [waits, false, false, nil] }.each do |json, expected|
+      assert_equal expected, told.(stored.merge(file_status => json)).values_at(:sentence, :plays, :over, :percent), json
+    end
+    with_edge(stored.merge(file_status => status("done", rungs: ["1080p"]))) do
+      claims = claims(page("/lectures/#{lecture.id}"))
+      assert_equal ["#{root}mein talk/master.m3u8", "u3"], claims.values_at(:path, :sub)
+      assert_includes last_response.body, "data-plays data-over"
+    end
+  end
+
+  def test_why_a_lecture_failed_is_told_to_its_teacher_alone_who_submits_another_file
+    lecture = teach("file")
+    root = lecture.root
+    failed = status("failed", error: { code: "no_media", text: "It has no video." })
+    objects = { root => listed("#{root}a.mp4"), "#{root}a.mp4.status.json" => failed }
+    with_edge(objects) do
+      assert_equal ["The lecture could not be packaged. It has no video.", true], progress_of(lecture).values_at(:sentence, :over)
+      log_in "ada"
+      assert_equal "The lecture could not be packaged.", progress_of(lecture)[:sentence]
+    end
+    # The queue repeats the job: the page goes on asking.
+    again = objects.merge("#{root}a.mp4.status.json" => status("waiting", error: { text: "It is tried again." }))
+    with_edge(again) { assert_equal [false, true], progress_of(lecture).values_at(:over, :bar) }
+    second = objects.merge(root => listed("#{root}a.mp4") + listed("#{root}b.mov", at: 1_800_000_100))
+    with_edge(second) { assert_equal "The recording is stored, and waits to be packaged.", progress_of(lecture)[:sentence] }
+    assert_equal "#{root}b/", lecture.folder
+  end
+
+  def test_a_recorded_lecture_plays_while_it_is_recorded
+    lecture = teach("live")
+    root = lecture.root
+    with_edge({}) do
+      assert_equal ["The lecture has not begun yet.", false], progress_of(lecture).values_at(:sentence, :plays)
+      refute_includes page("/lectures/#{lecture.id}"), "<iframe"
+    end
+    clear_cookies
+    log_in "tom"
+    master = { "#{root}master.m3u8" => "#EXTM3U" }
+    with_edge(master) do
+      claims = claims(page("/lectures/#{lecture.id}"))
+      assert_equal ["#{root}master.m3u8", "u2", 480], claims.values_at(:path, :sub, :max_height)
+      assert_includes last_response.body, "The lecture plays while it is recorded."
+      link = JSON.parse(page("/lectures/#{lecture.id}/link")).fetch("link")
+      assert_equal "#{root}master.m3u8", Lectern.verify(link)[:path]
+    end
+    { status("waiting") => ["The lecture plays as it was recorded. Its other sizes wait to be packaged.", true, false],
+      status("packaging") => ["The lecture plays as it was recorded. Its other sizes are being packaged.", true, false],
+      status("playing", rungs: ["240p"]) => ["The lecture plays in up to 240p. More sizes follow.", true, false],
+      status("done", rungs: ["720p"]) => ["The lecture is ready, in up to 720p.", true, true],
+      status("failed", error: { text: "No." }) => ["The lecture plays as it was recorded. Its other sizes could not be packaged.", true, true] }.each do |json, expected|
+      with_edge(master.merge("#{root}status.json" => json)) do
+        assert_equal expected, progress_of(lecture).values_at(:sentence, :plays, :over), json
+      end
+    end
+    clear_cookies
+    %w[/status /link].each do |more|
+      refute_includes page("/lectures/#{lecture.id}#{more}"), "token="
+      assert_equal 401, last_response.status
+    end
+    assert_includes page("/lectures/#{lecture.id}"), "Log in to watch “Rails &amp; rivers”."
+  end
+
+  def test_a_lecture_while_the_edge_is_down_says_so
+    lecture = teach("live")
+    refused = ->(*, **) { raise Errno::ECONNREFUSED }
+    Net::HTTP.stub(:start, refused) do
+      assert_includes page("/lectures/#{lecture.id}"), "The video server cannot be reached."
+      page "/lectures/#{lecture.id}/status"
+      assert_equal 503, last_response.status
+    end
+  end
+
   def test_pages_run_no_script_of_others_and_are_kept_by_nobody
     page "/"
     policy = last_response["Content-Security-Policy"]
     assert_includes policy, "default-src 'none'; script-src 'self' https://video.school.example/_lectern/embed.js;"
-    assert_includes policy, "frame-src https://video.school.example/_lectern/play;"
+    assert_includes policy, "frame-src https://video.school.example/_lectern/play https://video.school.example/_lectern/studio https://video.school.example/_lectern/record;"
     assert_includes policy, "connect-src 'self' https://video.school.example/_lectern/health https://video.school.example/uploads/;"
     refute_includes policy, "unsafe"
     assert_equal "no-store", last_response["Cache-Control"]

@@ -3,6 +3,7 @@
 //! A job may run twice, if a lease ends before the job does. Both runs make the same revision, so
 //! the second finds it published.
 
+use std::cell::Cell;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -80,6 +81,8 @@ struct Worker {
     /// The folder of unfinished jobs.
     folder: PathBuf,
     schedule: PruneSchedule,
+    /// The schedule could not be read, and this was reported.
+    has_schedule_failed: Cell<bool>,
     progress: Progress,
     /// Follows one job after the other.
     watch: &'static ProgressWatch,
@@ -103,6 +106,7 @@ impl Worker {
             uploads,
             queue,
             schedule: PruneSchedule::open(&folder),
+            has_schedule_failed: Cell::new(false),
             folder,
             watch: Box::leak(Box::default()),
         })
@@ -251,7 +255,7 @@ impl Worker {
     /// Removes live parts that are due. A failure is reported, and tried again later.
     async fn prune_due(&self) {
         let now = || clock::unix(clock::now());
-        while let Ok(Some(entry)) = self.schedule.next_due(now()) {
+        while let Some(entry) = self.next_due(now()) {
             let target = redacted(&entry.target);
             let pruned = self.prune_live(&entry.target).await;
             if let Err(error) = &pruned {
@@ -261,7 +265,7 @@ impl Worker {
                 ));
             }
             let is_over = match pruned {
-                Ok(true) => self.schedule.remove(&entry).is_ok(),
+                Ok(true) => self.unschedule(&entry),
                 _ => false,
             };
             if !is_over {
@@ -269,6 +273,39 @@ impl Worker {
                 return;
             }
         }
+    }
+
+    /// Returns a lecture whose live parts are due. Reports the first of several failures.
+    fn next_due(&self, now: u64) -> Option<ScheduledPrune> {
+        let due = self.schedule.next_due(now);
+        let has_failed = due.is_err();
+        let is_new = has_failed && !self.has_schedule_failed.get();
+        self.has_schedule_failed.set(has_failed);
+        match due {
+            Ok(entry) => entry,
+            Err(error) => {
+                if is_new {
+                    let folder = self.folder.display();
+                    self.progress.note(format_args!(
+                        "cannot read in `{folder}` which live recordings are due: {error}; \
+                         their parts stay until `lectern prune` removes them"
+                    ));
+                }
+                None
+            }
+        }
+    }
+
+    /// Forgets a lecture whose live parts are gone. Returns false if its file stays.
+    fn unschedule(&self, entry: &ScheduledPrune) -> bool {
+        let removed = self.schedule.remove(entry);
+        if let Err(error) = &removed {
+            let (folder, target) = (self.folder.display(), redacted(&entry.target));
+            self.progress.note(format_args!(
+                "the live parts of `{target}` are removed, but not its entry in `{folder}`: {error}"
+            ));
+        }
+        removed.is_ok()
     }
 
     /// Removes the live parts of a lecture, unless a viewer may still be watching them. Returns

@@ -13,8 +13,11 @@ use lectern::operation::upload_event::ENDED;
 
 use super::recording::{self, playlist_of, stored_parts};
 use super::variant::{HlsPlaylist, parse_playlist};
-use super::{InputAddress, address, at_edge, find_playlist, list, read_text, reject};
-use crate::layout::{MULTIVARIANT, RECORDED};
+use super::{
+    InputAddress, MAX_PLAYLISTS, RecordingError, address, at_edge, find_playlist, list, read_text,
+    reject,
+};
+use crate::layout::{self, MULTIVARIANT, RECORDED};
 use crate::progress::Step;
 use crate::storage::concurrency::MAX_REQUESTS;
 use crate::storage::error::StorageError;
@@ -40,22 +43,63 @@ pub(crate) fn is_in_place(input: &Path, target: &Store, reach: &ReachArgs) -> Re
 }
 
 /// Keeps the recorder's playlist as [`RECORDED`]. With `is_packaged`, `master.m3u8` is that of a
-/// package, and the playlist was kept before. Returns false if it is gone: the parts were removed.
+/// package: the playlist was kept before, unless another recording followed. Returns false if it is
+/// gone: the parts were removed.
 pub(crate) async fn keep_playlist(target: &Store, is_packaged: bool) -> Result<bool> {
     let listed = list(target).await?;
-    if is_packaged {
-        return Ok(listed.iter().any(|entry| entry.path == RECORDED));
-    }
-    // A playlist of an earlier recording may be there.
-    let listed: Vec<StoredEntry> = (listed.into_iter())
-        .filter(|entry| entry.path != RECORDED)
-        .collect();
-    let text = match find_playlist(target, &listed).await? {
-        Some(path) => read_text(target, &path, &listed).await?,
-        None => playlist_of(&recording::without_playlist(&listed).or_else(reject)?),
+    let text = match is_packaged {
+        true => match next_recording(target, &listed).await? {
+            Some(text) => text,
+            None => return Ok(listed.iter().any(|entry| entry.path == RECORDED)),
+        },
+        false => {
+            // A playlist of an earlier recording may be there.
+            let listed = without(&listed, |entry| entry.path == RECORDED);
+            match find_playlist(target, &listed).await? {
+                Some(path) => read_text(target, &path, &listed).await?,
+                None => playlist_of(&recording::without_playlist(&listed).or_else(reject)?),
+            }
+        }
     };
     target.replace(&Upload::of_bytes(RECORDED, text)).await?;
     Ok(true)
+}
+
+/// The playlist of a recording that followed a packaged one in its folder: of parts that are newer
+/// than [`RECORDED`], or, if that was removed with its parts, of those that end with [`ENDED`].
+async fn next_recording(target: &Store, listed: &[StoredEntry]) -> Result<Option<String>> {
+    let entry = |path: &str| listed.iter().find(|entry| entry.path == path);
+    let kept = entry(RECORDED).map(|entry| entry.modified);
+    if kept.is_none() && entry(ENDED).is_none() {
+        return Ok(None);
+    }
+    let is_older = |entry: &StoredEntry| kept.is_some_and(|kept| entry.modified <= kept);
+    let mut newer = without(listed, |entry| {
+        entry.path == RECORDED || layout::is_in_package(&entry.path) || is_older(entry)
+    });
+    for playlist in recording::playlists(&newer.clone())
+        .into_iter()
+        .take(MAX_PLAYLISTS)
+    {
+        let text = read_text(target, &playlist.path, &newer).await?;
+        // Beside a Media Playlist of all frames, it is no recording.
+        if text.contains("#EXT-X-I-FRAMES-ONLY") {
+            newer.retain(|entry| entry.path != playlist.path);
+        }
+    }
+    if let Some(path) = find_playlist(target, &newer).await? {
+        return Ok(Some(read_text(target, &path, &newer).await?));
+    }
+    match recording::without_playlist(&newer) {
+        Ok(recording) => Ok(Some(playlist_of(&recording))),
+        Err(RecordingError::Nothing) => Ok(None),
+        Err(error) => reject(error),
+    }
+}
+
+fn without(listed: &[StoredEntry], is_left_out: impl Fn(&StoredEntry) -> bool) -> Vec<StoredEntry> {
+    let kept = listed.iter().filter(|entry| !is_left_out(entry));
+    kept.cloned().collect()
 }
 
 /// Objects of a live recording, in the order of their removal: parts, playlists of them, and the
@@ -94,10 +138,16 @@ impl LiveParts {
             }
             named.push(playlist);
         }
-        let is_own = |entry: &StoredEntry| !matches!(&*entry.path, MULTIVARIANT | RECORDED);
+        // Newer ones belong to a recording that has begun since.
+        let is_own = |entry: &StoredEntry| {
+            !matches!(&*entry.path, MULTIVARIANT | RECORDED) && entry.modified <= recorded.modified
+        };
         parts.retain(is_own);
         named.retain(is_own);
-        let end = [entry(ENDED), Some(recorded)].into_iter().flatten();
+        let end = entry(ENDED)
+            .filter(is_own)
+            .into_iter()
+            .chain([recorded.clone()]);
         Ok(Self {
             stages: [parts, named, end.collect()],
         })
@@ -232,7 +282,7 @@ mod tests {
         let found = LiveParts::find(&store, &listed).await.expect("parts");
         let expected = [ENDED, RECORDED];
         assert_eq!(found.paths(), expected.into_iter().collect());
-        write(&store, &[("playlist-1.m3u8", MEDIA)]).await;
+        write(&store, &[("playlist-1.m3u8", MEDIA), (RECORDED, MASTER)]).await;
         let listed = store.list("").await.expect("a list");
         let found = LiveParts::find(&store, &listed).await.expect("parts");
         let step = crate::progress::Progress::new(true);
@@ -241,6 +291,60 @@ mod tests {
         let left = [MULTIVARIANT, "notes.txt", "status.json", "v/aa/seg"];
         assert_eq!(paths(&store).await, left);
         assert!(!keep_playlist(&store, true).await.expect("it is gone"));
+    }
+
+    #[tokio::test]
+    async fn a_second_recording_in_a_folder_is_packaged_too() {
+        let root = tempfile::tempdir().expect("a folder");
+        let store = open(&root);
+        let second = MEDIA.replace("-1-", "-2-").replace("init-1", "init-2");
+        let later = |path: &str| {
+            let file = std::fs::File::options()
+                .write(true)
+                .open(root.path().join(path));
+            let later = std::time::SystemTime::now() + Duration::from_secs(60);
+            file.and_then(|file| file.set_modified(later))
+                .expect("a time");
+        };
+        let parts = ["init-1.m4s", "segment-1-1.m4s", "segment-1-2.m4s"];
+        write(&store, &parts.map(|path| (path, "x"))).await;
+        write(&store, &[("playlist-1.m3u8", MEDIA), (ENDED, "")]).await;
+        assert!(keep_playlist(&store, false).await.expect("it is kept"));
+        // A package replaces the playlist. The second recorder writes none of that name, or lost it
+        // to the package.
+        write(
+            &store,
+            &[(MULTIVARIANT, "#EXTM3U\nv/aa/480p/playlist.m3u8\n")],
+        )
+        .await;
+        let i_frames = "#EXTM3U\n#EXT-X-I-FRAMES-ONLY\n#EXTINF:2,\nsegment-2-1.m4s\n";
+        let files = [
+            ("init-2.m4s", "x"),
+            ("segment-2-1.m4s", "x"),
+            ("segment-2-2.m4s", "x"),
+            ("playlist-2.m3u8", &second),
+            ("iframes-2.m3u8", i_frames),
+            (ENDED, ""),
+            ("status.json", "{}"),
+        ];
+        write(&store, &files).await;
+        files.iter().for_each(|(path, _)| later(path));
+        // Its objects stay when those of the first are removed.
+        let listed = store.list("").await.expect("a list");
+        let found = LiveParts::find(&store, &listed).await.expect("parts");
+        let expected = [&parts[..], &[RECORDED]].concat();
+        assert_eq!(found.paths(), expected.into_iter().collect());
+        assert!(keep_playlist(&store, true).await.expect("it is kept"));
+        let kept = store.get(RECORDED).await.expect("it is read");
+        assert_eq!(kept.expect("it is there").bytes, second);
+
+        // Nor is it lost if the first was removed before.
+        for path in [&parts[..], &["playlist-1.m3u8", RECORDED]].concat() {
+            store.remove(path).await.expect("it is removed");
+        }
+        assert!(keep_playlist(&store, true).await.expect("it is kept"));
+        let kept = store.get(RECORDED).await.expect("it is read");
+        assert_eq!(kept.expect("it is there").bytes, second);
     }
 
     #[tokio::test]

@@ -50,15 +50,19 @@ impl PruneSchedule {
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let is_own = name.starts_with(PREFIX) && name.ends_with(EXTENSION);
-            let metadata = entry.metadata()?;
-            if !is_own || !metadata.is_file() || metadata.len() > MAX_BYTES {
+            if !(name.starts_with(PREFIX) && name.ends_with(EXTENSION)) {
                 continue;
             }
-            let json = match fs::read(entry.path()) {
+            let read = entry.metadata().and_then(|metadata| {
+                let is_read = metadata.is_file() && metadata.len() <= MAX_BYTES;
+                is_read.then(|| fs::read(entry.path())).transpose()
+            });
+            let json = match read {
+                Ok(Some(json)) => json,
+                Ok(None) => continue,
                 // Another worker was quicker.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                json => json?,
+                Err(error) => return Err(error),
             };
             // Others may write into a folder for temporary files.
             let found: Option<ScheduledPrune> = serde_json::from_slice(&json).ok();

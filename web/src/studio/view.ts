@@ -145,8 +145,13 @@ function viewOfPackaging(status: PackagingStatus | undefined): JobView {
   switch (status?.state) {
     case undefined:
       return { text: "stored", values, tone: "plain", actions };
-    case "waiting":
-      return { text: "status_waiting", values, tone: "plain", actions };
+    case "waiting": {
+      // The packager tries again, but a damaged file needs the person.
+      const isFailing = failure !== "";
+      const text = isFailing ? "status_failed" : "status_waiting";
+      const tone = isFailing ? "warning" : "plain";
+      return { text, values: { ...values, reason: failure }, tone, actions };
+    }
     case "packaging":
       return { text: "status_packaging", values, tone: "busy", bar, actions };
     case "playing": {

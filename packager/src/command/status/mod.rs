@@ -7,6 +7,7 @@ mod writer;
 use serde::Serialize;
 
 use crate::failure::Interrupted;
+use crate::limits::LimitError;
 use crate::progress::watch::Observed;
 pub(crate) use failure::UploaderError;
 pub(crate) use writer::StatusWriter;
@@ -53,7 +54,7 @@ impl JobStatus {
     }
 
     /// The status after an attempt. `attempts` counts those of a queue; without a queue, none
-    /// follows.
+    /// follows. It is final only if no attempt follows, because pages stop asking then.
     pub(crate) fn of_result(
         result: &anyhow::Result<()>,
         observed: Observed,
@@ -62,15 +63,17 @@ impl JobStatus {
         let Err(error) = result else {
             return Self::done(observed);
         };
-        let is_interrupted = error.is::<Interrupted>();
-        match (UploaderError::of(error), attempts) {
-            (_, Some(_)) if is_interrupted => Self::ended(JobState::Waiting, None),
-            (Some(reason), _) => Self::ended(JobState::Failed, Some(reason)),
-            (None, Some(attempts)) if attempts < MAX_ATTEMPTS => {
-                Self::ended(JobState::Waiting, Some(UploaderError::Retrying))
-            }
-            (None, _) => Self::ended(JobState::Failed, Some(UploaderError::GivenUp)),
+        if attempts.is_some() && error.is::<Interrupted>() {
+            return Self::ended(JobState::Waiting, None);
         }
+        // A worker acknowledges a job beyond a limit, and returns every other one to the queue.
+        let is_repeated =
+            attempts.is_some_and(|attempts| attempts < MAX_ATTEMPTS) && !error.is::<LimitError>();
+        let (state, other) = match is_repeated {
+            true => (JobState::Waiting, UploaderError::Retrying),
+            false => (JobState::Failed, UploaderError::GivenUp),
+        };
+        Self::ended(state, Some(UploaderError::of(error).unwrap_or(other)))
     }
 
     /// The status of a finished job.
@@ -113,6 +116,10 @@ mod tests {
             (status.state, status.error.map(UploaderError::code))
         };
         let other = || anyhow::anyhow!("the bucket does not answer");
+        let limit = || {
+            let error: anyhow::Error = LimitError::Input { named: 2, limit: 1 }.into();
+            error.context("cannot ship `r2://b/uploads/x`")
+        };
         for (error, attempts, expected) in [
             (Interrupted.into(), Some(1), (JobState::Waiting, None)),
             (
@@ -122,9 +129,20 @@ mod tests {
             ),
             (
                 SourceError::Empty.into(),
-                Some(1),
+                Some(5),
+                (JobState::Waiting, Some("empty")),
+            ),
+            (
+                SourceError::Empty.into(),
+                Some(6),
                 (JobState::Failed, Some("empty")),
             ),
+            (
+                SourceError::Empty.into(),
+                None,
+                (JobState::Failed, Some("empty")),
+            ),
+            (limit(), Some(1), (JobState::Failed, Some("too_large"))),
             (other(), Some(5), (JobState::Waiting, Some("retrying"))),
             (other(), Some(6), (JobState::Failed, Some("given_up"))),
             (other(), None, (JobState::Failed, Some("given_up"))),
