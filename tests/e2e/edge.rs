@@ -72,9 +72,14 @@ impl Edge {
         })
     }
 
-    /// Starts the Worker for bodies of at most `bytes`.
+    /// Starts the Worker for bodies of at most `bytes`. The proxies of wrangler and of Cloudflare
+    /// read what the Worker leaves, so that a browser gets its answer.
     pub(crate) fn for_bodies_of(bytes: usize) -> Self {
-        Self::with_variables(&[("MAX_UPLOAD_BYTES", &bytes.to_string())])
+        Self::launch(Setup {
+            start: Start::Alone,
+            variables: vec![("MAX_UPLOAD_BYTES".to_owned(), bytes.to_string())],
+            ..Setup::default()
+        })
     }
 
     /// Starts the Worker with other pages than those of `make build`.

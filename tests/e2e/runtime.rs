@@ -128,6 +128,7 @@ impl Host {
                 .spawn()
                 .expect("node starts");
             let waiting: Arc<Mutex<HashMap<u16, Sender<Value>>>> = Arc::default();
+            let orders = Mutex::new(child.stdin.take().expect("an input"));
             let answers = BufReader::new(child.stdout.take().expect("an output"));
             let of = Arc::clone(&waiting);
             std::thread::spawn(move || {
@@ -141,8 +142,8 @@ impl Host {
                     let sender = of.lock().expect("no panic").remove(&port);
                     let _ = sender.expect("somebody waits").send(answer);
                 }
+                let _ = child.wait();
             });
-            let orders = Mutex::new(child.stdin.take().expect("an input"));
             Self { orders, waiting }
         })
     }

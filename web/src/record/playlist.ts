@@ -3,8 +3,11 @@ import type { TrackFacts } from "./mp4.ts";
 
 /** Length of a Media Segment. */
 export const SEGMENT_SECONDS = 2;
-/** Length of the first two, so that others can watch sooner. */
-export const FIRST_SEGMENT_SECONDS = 1;
+/**
+ * Length of the first, so that others can watch sooner. Less than half of the others: it has no
+ * frame rate of its own.
+ */
+export const FIRST_SEGMENT_SECONDS = 0.8;
 /**
  * `EXT-X-TARGETDURATION`, which must not change. The frame that ends a segment may be late by
  * nearly `LONGEST_GAP_SECONDS` of the timeline.
