@@ -39,7 +39,7 @@ fn the_player_is_used_in_firefox_and_webkit() {
     let captions = folder.path().join("talk.srt");
     fs::write(&captions, CAPTIONS).expect("written");
     let captions = format!("en={}", captions.display());
-    let options = ["--ladder", "480,240", "--preset", "ultrafast", "--captions"];
+    let options = ["--ladder", "480,240", "--captions"];
     let (_kept, package) = media::packaged(1, &[&options[..], &[&captions]].concat());
     let edge = Edge::start();
     edge.publish(&package, LECTURE);
