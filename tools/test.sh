@@ -61,8 +61,6 @@ run_tests() {
     cargo test --quiet --locked --workspace --test e2e -- --exact --test-threads=1 "${names[@]}"
 }
 export LECTERN_REQUIRE_INTEROP=1
-# Tests wait for players and servers for a third of their time.
-export RUST_TEST_THREADS=$(($(getconf _NPROCESSORS_ONLN) + 1))
 check 'tests' run_tests
 
 if [ ${#failed[@]} -gt 0 ]; then

@@ -122,7 +122,8 @@ await withChromium(async (context) => {
       }, 200);
       window.ended = new Promise((resolve) => video.addEventListener("ended", resolve));
       video.muted = true;
-      return video.play();
+      // A source that changes meanwhile rejects it, and the player goes on by itself.
+      return video.play().catch(() => {});
     });
   const reaches = (seconds) =>
     frame.waitForFunction(

@@ -293,14 +293,13 @@ pub(crate) fn hls_js_plays_through_a_pause_and_a_far_seek(edge: &Edge) {
     assert_eq!(seen["fatal"], json!([]), "{seen:#}");
     assert_eq!(seen["refused"], json!([]), "{seen:#}");
     // hls.js loads audio again from where it plays, because a clone is another audio group. It aborts
-    // a video segment that is on its way when a clone comes.
+    // video segments that are on their way when a clone comes.
     let twice = seen["twice"].as_array().expect("a list");
     let is_audio = |path: &&Value| path.as_str().is_some_and(|path| path.contains("/audio/"));
     let video = twice.len() - twice.iter().filter(is_audio).count();
-    let aborted = seen["errors"].as_array().expect("a list").len();
-    assert!(video <= aborted, "{seen:#}");
     let switches = seen["pathways"].as_array().expect("a list").len();
-    assert!(switches >= 3 && twice.len() <= 2 * switches, "{seen:#}");
+    assert!(switches >= 3 && video <= switches, "{seen:#}");
+    assert!(twice.len() <= 2 * switches, "{seen:#}");
     // hls.js 1.7.4 loses most captions after the first clone.
     assert!(seen["captions"]["before"].as_u64() > Some(0), "{seen:#}");
     eprintln!("{seen:#}");
