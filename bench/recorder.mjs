@@ -237,7 +237,7 @@ const BASELINES = {
       await video.play();
     });
   },
-  /** The same, and an encoder whose output nobody keeps. */
+  /** The same, and an encoder and no muxer. */
   async encoder(page) {
     await BASELINES.preview(page);
     await page.evaluate(() => {

@@ -140,7 +140,7 @@ impl Host {
                     let port = answer["edge"].as_u64().and_then(|it| it.try_into().ok());
                     let port = port.expect("a port");
                     let sender = of.lock().expect("no panic").remove(&port);
-                    let _ = sender.expect("somebody waits").send(answer);
+                    let _ = sender.expect("a waiting test").send(answer);
                 }
                 let _ = child.wait();
             });
@@ -178,7 +178,7 @@ impl Host {
     }
 }
 
-/// wrangler tells nobody, and looks nothing up.
+/// wrangler reports nothing, and looks nothing up.
 const QUIET: [(&str, &str); 4] = [
     ("WRANGLER_SEND_METRICS", "false"),
     ("WRANGLER_SEND_ERROR_REPORTS", "false"),

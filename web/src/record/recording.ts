@@ -183,7 +183,7 @@ export class Recording {
     this.onChange();
   }
 
-  /** Stores all of it in another folder, because nobody can watch it in this one. */
+  /** Stores all of it in another folder, because this one holds another recording. */
   async moveTo(target: string): Promise<void> {
     await Promise.all(
       this.segments.map((segment) => {
