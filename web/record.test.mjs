@@ -10,6 +10,7 @@ import {
   readTracks,
 } from "./src/record/mp4.ts";
 import { askAgainMs, readStatus } from "./src/record/packaging-status.ts";
+import { STUCK_MS, Standstill } from "./src/record/standstill.ts";
 import {
   bitRates,
   iFramePlaylist,
@@ -515,4 +516,23 @@ test("a status is read with its bounds, and nothing else is one", () => {
     assert.equal(readStatus(text), undefined, text);
   }
   assert.deepEqual([askAgainMs(0), askAgainMs(1), askAgainMs(99)], [2_000, 3_000, 30_000]);
+});
+
+test("an encoder is stuck after ten seconds without a segment, whatever the clock does", () => {
+  const ticks = (standstill, from, count, everyMs = 250) =>
+    Array.from({ length: count }, (_, at) => standstill.tick(from + at * everyMs)).indexOf(true);
+
+  assert.equal(ticks(new Standstill(), 5_000, 60), STUCK_MS / 250);
+  const moves = new Standstill();
+  assert.equal(ticks(moves, 0, 39), -1);
+  moves.moved();
+  assert.equal(ticks(moves, 9_750, 39), -1, "a segment came");
+  const slept = new Standstill();
+  slept.tick(0);
+  assert.equal(slept.tick(3_600_000), false, "the computer slept for an hour");
+  const burst = new Standstill();
+  assert.equal(ticks(burst, 0, 200, 1), -1, "the page stood still, and its ticks waited");
+  const again = new Standstill();
+  assert.equal(ticks(again, 0, 41), 40);
+  assert.equal(ticks(again, 10_250, 39), -1, "it counts anew");
 });

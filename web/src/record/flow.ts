@@ -25,6 +25,8 @@ export class RecorderFlow {
   #recording: Recording | undefined;
   #uploader: Uploader | undefined;
   #session: Session | undefined;
+  /** The encoder of this recording was replaced. */
+  #isRestarted = false;
   #status = new AbortController();
   /** The folder holds another recording, so that this one may move. */
   #isTaken = false;
@@ -181,6 +183,7 @@ export class RecorderFlow {
         this.#showState();
       },
       onFailure: (failure) => void this.#captureFailed(failure),
+      onStuck: () => void this.#captureStuck(session),
     });
     this.#session = session;
     this.#startedAt = performance.now();
@@ -239,6 +242,23 @@ export class RecorderFlow {
     }
     this.#setup.showPreview();
     this.#showState();
+  }
+
+  /** Records on with another encoder. If that one gives nothing either, the creator decides. */
+  async #captureStuck(session: Session): Promise<void> {
+    const recording = this.#recording;
+    const video = this.#inputs.mainTrack(this.#setup.choice.source);
+    if (session !== this.#session || !recording) return;
+    if (!video || (this.#isRestarted && session.segments === 0)) {
+      return this.#captureFailed("encoder");
+    }
+    this.#isRestarted = true;
+    this.#session = undefined;
+    // It may be stuck, too.
+    void session.cancel().catch(() => {});
+    this.#view.notice("encoder", "encoder_restarted");
+    const audio = recording.row.hasAudio ? this.#inputs.audioTrack() : undefined;
+    await this.#capture(recording, { video, audio }).catch(() => this.#captureFailed("encoder"));
   }
 
   async #captureFailed(failure: "encoder" | "other_encoder"): Promise<void> {

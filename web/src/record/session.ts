@@ -2,6 +2,7 @@
 import { Capture, type CaptureTracks, type Painter } from "./capture.ts";
 import { OtherEncoder, type Recording } from "./recording.ts";
 import { DECIMATIONS, isOverloaded, type VideoShape } from "./shape.ts";
+import { Standstill } from "./standstill.ts";
 import { Ticker } from "./ticker.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -15,6 +16,8 @@ export interface SessionEvents {
   onSlower(frameRate: number): void;
   onGap(seconds: number): void;
   onFailure(error: "encoder" | "other_encoder"): void;
+  /** The encoder gives no segment any more, without an error. */
+  onStuck(): void;
   /** Disk and memory are full. */
   onFull(): void;
 }
@@ -27,7 +30,12 @@ export class Session {
   readonly #timeline: Timeline;
   readonly #capture: Capture;
   readonly #ticker: Ticker;
+  readonly #standstill = new Standstill();
+  /** Stored segments of this session. */
+  segments = 0;
   #isStopping = false;
+  /** Segments that a stuck encoder still gives come too late. */
+  #isCancelled = false;
   #slowness = 0;
   #judgedAt = performance.now();
 
@@ -41,9 +49,18 @@ export class Session {
       shape,
       this.#timeline,
       {
-        takeInit: (init) => recording.takeInit(init),
-        takeSegment: (segment) => recording.takeSegment(segment, this.#isStopping),
-        takeLengths: (seconds) => recording.listSegment(seconds.at(-1)),
+        takeInit: async (init) => {
+          if (!this.#isCancelled) await recording.takeInit(init);
+        },
+        takeSegment: async (segment) => {
+          if (this.#isCancelled) return;
+          await recording.takeSegment(segment, this.#isStopping);
+          this.segments += 1;
+          this.#standstill.moved();
+        },
+        takeLengths: (seconds) => {
+          if (!this.#isCancelled) recording.listSegment(seconds.at(-1));
+        },
         onError: (error) =>
           events.onFailure(error instanceof OtherEncoder ? "other_encoder" : "encoder"),
         onGap: (seconds) => events.onGap(seconds),
@@ -82,6 +99,7 @@ export class Session {
 
   /** Ends the capture without its last segment. */
   async cancel(): Promise<void> {
+    this.#isCancelled = true;
     this.#ticker.stop();
     await this.#capture.cancel();
   }
@@ -91,6 +109,8 @@ export class Session {
       this.pause();
       this.#events.onFull();
     }
+    if (this.isPaused) this.#standstill.moved();
+    if (this.#standstill.tick(performance.now())) this.#events.onStuck();
     if (performance.now() - this.#judgedAt > JUDGED_MS) this.#judge();
     this.#events.onTick();
   }
