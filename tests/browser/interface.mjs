@@ -159,14 +159,20 @@ async function element(context) {
   seen.fallback = await page.locator("video[controls]").count();
   const range = page.locator("lectern-video lectern-time-range");
   await page.evaluate(() => document.querySelector("video").pause());
-  const loaded = page.waitForResponse(/\/storyboard\.vtt/);
-  await range.hover();
-  await loaded;
   const thumbnails = () =>
     page.evaluate(() => {
       const tracks = [...document.querySelector("video").textTracks];
       return tracks.find(({ label }) => label === "thumbnails")?.cues?.length;
     });
+  // The first request fails. It is that of the first hover if the page asked for none before.
+  const isLate = ![...failed].some((path) => path.endsWith("storyboard.vtt"));
+  await range.hover();
+  if (isLate) {
+    while (failed.size < 2) await page.waitForTimeout(50);
+    await page.mouse.move(0, 0);
+    await page.waitForTimeout(500);
+    await range.hover();
+  }
   while (!(await thumbnails())) await page.waitForTimeout(50);
 
   // A clone has one video, as the original has.
@@ -192,19 +198,20 @@ async function element(context) {
     return own.find(({ name }) => name === "length").value.value;
   };
   await page.evaluate(async () => {
-    for (let at = 0; at < 3; at += 1) {
+    for (let at = 0; at < 20; at += 1) {
       const player = document.createElement("lectern-video");
       document.body.append(player);
       await new Promise((resolve) => setTimeout(resolve));
       player.remove();
     }
   });
-  seen.living = await living();
+  // Two of them stay in the page's script. Garbage collection leaves a few.
+  seen.isLeaking = (await living()) > 10;
   return seen;
 }
 
 const parts = { notes, element, keys, watermark };
 await withChromium(async (context) => {
-  context.setDefaultTimeout(60_000);
+  context.setDefaultTimeout(300_000);
   console.log(JSON.stringify(await parts[part](context)));
 });

@@ -318,7 +318,7 @@ fn the_interface_outlasts_other_tabs_clones_and_lines_that_fail_once() {
         ),
         (
             "element",
-            json!({ "fallback": 0, "cloned": [2, true], "living": 2 }),
+            json!({ "fallback": 0, "cloned": [2, true], "isLeaking": false }),
         ),
     ];
     for (part, expected) in expected {

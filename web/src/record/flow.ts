@@ -287,6 +287,7 @@ export class RecorderFlow {
     const save = { text: "save" as const, run: () => void this.#save() };
     this.#view.hide("relink");
     this.#isTaken = trouble?.kind === "exists";
+    this.#showProgress();
     if (!trouble) return this.#view.notice("upload");
     if (trouble.kind === "offline") this.#view.notice("upload", "offline");
     else if (trouble.kind === "new_link") {
@@ -468,6 +469,7 @@ export class RecorderFlow {
     const waiting = segments.length - stored;
     const key = waiting > 1 ? "stored_part" : "stored_all";
     this.#view.write("stored", key, { waiting });
+    element("stored").hidden = this.#isTaken;
     const isWatchable = row.isMasterStored && row.listed > 0;
     this.#view.write("watchable", isWatchable ? "live" : "not_live");
     const progress = element<HTMLProgressElement>("finishing-progress");
