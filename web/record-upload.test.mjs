@@ -126,7 +126,7 @@ async function begin(folder = FOLDER, replaced = []) {
   page.record = () => {
     const number = recording.nextNumber;
     const keyframe = { offset: 0, bytes: 1 };
-    const segment = { folder, number, seconds: 2, bytes: 1, frames: 60, keyframe, isStored: false };
+    const segment = { folder, number, seconds: 2, bytes: 1, frames: 60, frameSeconds: 2, keyframe, isStored: false };
     store.put(number);
     recording.segments.push(segment);
     recording.onChange();

@@ -169,9 +169,9 @@ test("a recording ends with a segment that players can end with", () => {
 });
 
 const segments = [
-  { number: 1, seconds: 2, bytes: 250_000, frames: 60, keyframe: { offset: 80, bytes: 20_000 } },
-  { number: 2, seconds: 2, bytes: 500_000, frames: 30, keyframe: { offset: 80, bytes: 10_000 } },
-  { number: 3, seconds: 0.5, bytes: 250_000, frames: 30, keyframe: undefined },
+  { number: 1, seconds: 2, bytes: 250_000, frames: 60, frameSeconds: 2, keyframe: { offset: 80, bytes: 20_000 } },
+  { number: 2, seconds: 2, bytes: 500_000, frames: 30, frameSeconds: 2, keyframe: { offset: 80, bytes: 10_000 } },
+  { number: 3, seconds: 0.5, bytes: 250_000, frames: 30, frameSeconds: 0.5, keyframe: undefined },
 ];
 
 test("a Media Playlist grows by segments until its end", () => {

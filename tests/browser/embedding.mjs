@@ -148,6 +148,8 @@ try {
     const seen = { named, unnamed: await settleAll(context, unnamed) };
     if (!found) throw new Error("the page asks the browser in another way");
     console.log(JSON.stringify(seen));
+    // The last page may still ask for scripts.
+    await context.unrouteAll({ behavior: "ignoreErrors" });
   });
 } finally {
   for (const { server } of [school, wrong]) {

@@ -26,6 +26,8 @@ export interface ListedSegment {
   seconds: number;
   bytes: number;
   frames: number;
+  /** Length of the frames, as the segment itself says. */
+  frameSeconds: number;
   keyframe: { offset: number; bytes: number } | undefined;
 }
 
@@ -157,9 +159,10 @@ export function bitRates(segments: readonly ListedSegment[]): { peak: number; av
 
 /** The highest frame rate of a segment that is at least half as long as the longest. */
 export function highestFrameRate(segments: readonly ListedSegment[]): number {
-  const longest = segments.reduce((most, { seconds }) => Math.max(most, seconds), 0);
-  return segments.reduce((most, { frames, seconds }) => {
-    return 2 * seconds >= longest && seconds > 0 ? Math.max(most, frames / seconds) : most;
+  const longest = segments.reduce((most, { frameSeconds }) => Math.max(most, frameSeconds), 0);
+  return segments.reduce((most, { frames, frameSeconds }) => {
+    const counts = frameSeconds > 0 && 2 * frameSeconds >= longest;
+    return counts ? Math.max(most, frames / frameSeconds) : most;
   }, 0);
 }
 

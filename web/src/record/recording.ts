@@ -138,7 +138,16 @@ export class Recording {
     const number = this.nextNumber;
     numberFragments(body, number);
     const bytes = body.byteLength;
-    const segment = { folder, number, seconds, bytes, frames, keyframe, isStored: false };
+    const segment = {
+      folder,
+      number,
+      seconds,
+      bytes,
+      frames,
+      frameSeconds: seconds,
+      keyframe,
+      isStored: false,
+    };
     this.#isFreshTail = isTail;
     try {
       await this.#store.add(segment, body);
@@ -160,6 +169,11 @@ export class Recording {
     this.#fresh = undefined;
     // The muxer's length of the last segment has the end of the sound.
     if (seconds && !this.#isFreshTail) segment.seconds = seconds;
+    const body = this.#held.get(segment.number) ?? this.#recent.get(segment.number);
+    if (body) {
+      fillSegment(body, this.#tracks, segment.seconds);
+      segment.frameSeconds = readSegment(body, this.#tracks).seconds;
+    }
     this.segments.push(segment);
     void this.#saveSegment(segment);
     this.onChange();
