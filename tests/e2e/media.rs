@@ -90,7 +90,6 @@ pub(crate) fn long_package() -> &'static Path {
         let folder = TempDir::new().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         let (input, captions, package) = (at("long.mp4"), at("talk.srt"), at("package"));
-        // At the end of repeated copies, hls.js under Content Steering sometimes waits for ever.
         let seconds = LONG_SECONDS.to_string();
         succeed(
             lectern()

@@ -286,7 +286,9 @@ pub(crate) fn hls_js_plays_through_a_pause_and_a_far_seek(edge: &Edge) {
     let claims = json!({
         "path": LECTURE, "strict": true, "sub": "hls.js", "sessions": 1, "sessions_policy": "oldest"
     });
-    let printed = succeed(&mut player(edge, claims, &["65", "100"]));
+    // The end falls between two clones, which come every 24 seconds: hls.js 1.7.4 waits for ever if one
+    // comes in the last seconds.
+    let printed = succeed(&mut player(edge, claims, &["75", "100"]));
     let (_, json) = printed.split_once('\n').expect("two lines");
     let seen: Value = serde_json::from_str(json).expect("JSON");
     assert_eq!(seen["ended"], true, "{seen:#}\n{}", edge.log());
